@@ -1,0 +1,29 @@
+"""Rows of the channel, one module a subject."""
+
+from __future__ import annotations
+
+from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
+from conversations.models.numbers import WhatsAppNumber
+from conversations.models.people import Contact, ContactIdentity, ContactTag, Tag
+from conversations.models.teams import Department, DepartmentMember, Queue
+from conversations.models.threads import Conversation, ConversationEvent
+from conversations.models.webhooks import WebhookEvent, WebhookItem
+
+__all__ = [
+    "Contact",
+    "ContactIdentity",
+    "ContactTag",
+    "Conversation",
+    "ConversationEvent",
+    "Department",
+    "DepartmentMember",
+    "Message",
+    "MessageAttempt",
+    "MessageStatusEvent",
+    "Queue",
+    "Tag",
+    "UnhandledMessage",
+    "WebhookEvent",
+    "WebhookItem",
+    "WhatsAppNumber",
+]

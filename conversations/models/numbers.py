@@ -1,0 +1,109 @@
+"""WhatsApp senders of an organization."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from pytake.infra.tenant_models import TenantManager, TenantQuerySet, TenantRow
+
+
+class WhatsAppNumberQuerySet(TenantQuerySet["WhatsAppNumber"]):
+    """Numbers of an organization."""
+
+    def alive(self) -> WhatsAppNumberQuerySet:
+        """Leave out deleted numbers."""
+        return self.filter(deleted_at__isnull=True)
+
+
+class WhatsAppNumber(TenantRow):
+    """One WhatsApp sender. Secrets are envelopes of `pytake.infra.crypto`, never plain text."""
+
+    class ConnectionType(models.TextChoices):
+        """Which provider carries the messages."""
+
+        OFFICIAL = "official", _("Official (Cloud API)")
+        QRCODE = "qrcode", _("QR code (Evolution API)")
+
+    class Status(models.TextChoices):
+        """State of the connection."""
+
+        CONNECTED = "connected", _("Connected")
+        DISCONNECTED = "disconnected", _("Disconnected")
+        PENDING = "pending", _("Pending")
+        CONNECTING = "connecting", _("Connecting")
+        ERROR = "error", _("Error")
+
+    class Health(models.TextChoices):
+        """Whether sends are expected to work."""
+
+        OK = "ok", _("Well")
+        DEGRADED = "degraded", _("Degraded")
+        BLOCKED = "blocked", _("Blocked")
+
+    connection_type = models.CharField(
+        _("connection"), max_length=8, choices=ConnectionType, default=ConnectionType.OFFICIAL
+    )
+    phone_number = models.CharField(_("phone number"), max_length=20, help_text=_("Digits with country code."))
+    display_name = models.CharField(_("display name"), max_length=120)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.PENDING)
+    status_reason = models.CharField(_("reason"), max_length=255, blank=True)
+    connected_at = models.DateTimeField(_("connected since"), null=True, blank=True)
+    last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    health_state = models.CharField(_("health"), max_length=8, choices=Health, default=Health.OK)
+    health_reasons = models.JSONField(_("health reasons"), default=list, blank=True)
+    quality_rating = models.CharField(_("quality"), max_length=8, default="UNKNOWN", blank=True)
+    messaging_limit_tier = models.CharField(_("messaging limit"), max_length=24, blank=True)
+
+    phone_number_id = models.CharField(_("phone number id"), max_length=32, null=True, blank=True, unique=True)
+    whatsapp_business_account_id = models.CharField(_("business account id"), max_length=32, blank=True)
+    access_token_envelope = models.TextField(blank=True, editable=False)
+    # JSON list of envelopes: the current app secret first, then previous ones.
+    app_secret_envelopes = models.JSONField(default=list, blank=True, editable=False)
+    verify_token_envelope = models.TextField(blank=True, editable=False)
+
+    default_chatbot = models.ForeignKey(
+        "flows.Chatbot", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("default chatbot"),
+    )
+    default_flow = models.ForeignKey(
+        "flows.Flow", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("default flow"),
+    )
+    default_department = models.ForeignKey(
+        "conversations.Department", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        verbose_name=_("default department"),
+    )
+    is_fallback = models.BooleanField(_("fallback number"), default=False)
+    settings = models.JSONField(_("settings"), default=dict, blank=True)
+
+    # Outgoing messages allowed; 0 = no limit of that kind.
+    limit_per_second = models.PositiveIntegerField(_("messages per second"), default=70)
+    limit_per_minute = models.PositiveIntegerField(_("messages per minute"), default=20)
+    limit_per_hour = models.PositiveIntegerField(_("messages per hour"), default=100)
+    limit_per_day = models.PositiveIntegerField(_("messages per day"), default=500)
+    min_gap_ms = models.PositiveIntegerField(_("gap between messages (ms)"), default=0)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TenantManager.from_queryset(WhatsAppNumberQuerySet)()
+
+    class Meta:
+        verbose_name = _("WhatsApp number")
+        verbose_name_plural = _("WhatsApp numbers")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=Q(is_fallback=True, deleted_at__isnull=True),
+                name="conversations_number_one_fallback",
+            ),
+            models.CheckConstraint(
+                condition=Q(connection_type__in=["official", "qrcode"]),
+                name="conversations_number_connection_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} (+{self.phone_number})"

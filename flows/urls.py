@@ -1,0 +1,8 @@
+"""Flow pages."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver
+
+app_name = "flows"
+urlpatterns: list[URLPattern | URLResolver] = []

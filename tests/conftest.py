@@ -1,0 +1,67 @@
+"""Who and with what: people, clients, the organization context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from pytake.accounts.models import Organization, User
+from pytake.infra import tenancy
+from tests import make
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    """The organization that most tests are about."""
+    return make.organization(name="Clínica Aurora")
+
+
+@pytest.fixture
+def other_organization(db: None) -> Organization:
+    """Somebody else's organization."""
+    return make.organization(name="Outra Empresa")
+
+
+@pytest.fixture
+def in_organization(organization: Organization) -> Iterator[Organization]:
+    """Run the test inside the organization's context."""
+    with tenancy.organization_context(organization.pk):
+        yield organization
+
+
+@pytest.fixture
+def admin(organization: Organization) -> User:
+    """An administrator of the organization."""
+    return make.user(organization, "org_admin", full_name="Alice Admin")
+
+
+@pytest.fixture
+def agent(organization: Organization) -> User:
+    """An agent of the organization."""
+    return make.user(organization, "agent", full_name="Bruno Agente")
+
+
+@pytest.fixture
+def viewer(organization: Organization) -> User:
+    """Somebody who may only look."""
+    return make.user(organization, "viewer", full_name="Vera Leitora")
+
+
+@pytest.fixture
+def stranger(other_organization: Organization) -> User:
+    """An administrator of another organization."""
+    return make.user(other_organization, "org_admin", full_name="Estranho")
+
+
+@pytest.fixture
+def client_as() -> Callable[[User], Client]:
+    """Sign a person in to the pages."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in

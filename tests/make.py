@@ -1,0 +1,81 @@
+"""Typed builders over the factories: a test says what matters and gets the rest.
+
+All of them need an organization context; `make.organization()` and `make.user()` do not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conversations.models import Contact, Conversation, Department, Message, WhatsAppNumber
+from flows.models import Chatbot, Flow
+from pytake.accounts.models import Organization, User
+from tests import factories
+
+
+def organization(**fields: Any) -> Organization:
+    """Return a new organization on an unlimited plan."""
+    row: Organization = factories.OrganizationFactory(**fields)
+    return row
+
+
+def user(organization: Organization | None, role: str = "agent", **fields: Any) -> User:
+    """Return a member with a role."""
+    row: User = factories.UserFactory(organization=organization, role=role, **fields)
+    return row
+
+
+def number(organization: Organization, **fields: Any) -> WhatsAppNumber:
+    """Return a connected official number without limits."""
+    row: WhatsAppNumber = factories.NumberFactory(organization=organization, **fields)
+    return row
+
+
+def contact(organization: Organization, *, wa_id: str | None = None, **fields: Any) -> Contact:
+    """Return a contact with one WhatsApp identity."""
+    row: Contact = factories.ContactFactory(organization=organization, **fields)
+    identity = {"value": wa_id} if wa_id else {}
+    factories.IdentityFactory(organization=organization, contact=row, **identity)
+    return row
+
+
+def department(organization: Organization, **fields: Any) -> Department:
+    """Return a department."""
+    row: Department = factories.DepartmentFactory(organization=organization, **fields)
+    return row
+
+
+def conversation(
+    number: WhatsAppNumber, contact: Contact | None = None, **fields: Any
+) -> Conversation:
+    """Return a live thread of the number with a (new) contact, its window open."""
+    someone = contact or globals()["contact"](number.organization)
+    row: Conversation = factories.ConversationFactory(
+        organization=number.organization, number=number, contact=someone, **fields
+    )
+    return row
+
+
+def message(conversation: Conversation, text: str = "oi", **fields: Any) -> Message:
+    """Return a message of the thread; inbound unless told otherwise."""
+    row: Message = factories.MessageFactory(
+        organization=conversation.organization,
+        conversation=conversation,
+        number=conversation.number,
+        contact=conversation.contact,
+        text=text,
+        **fields,
+    )
+    return row
+
+
+def chatbot(organization: Organization, **fields: Any) -> Chatbot:
+    """Return an active chatbot."""
+    row: Chatbot = factories.ChatbotFactory(organization=organization, **fields)
+    return row
+
+
+def flow(chatbot: Chatbot, **fields: Any) -> Flow:
+    """Return the main flow of a chatbot, unpublished."""
+    row: Flow = factories.FlowFactory(organization=chatbot.organization, chatbot=chatbot, **fields)
+    return row
