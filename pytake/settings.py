@@ -307,6 +307,11 @@ GRAPH_TIMEOUT_S = env.seconds("GRAPH_TIMEOUT", 30.0)
 # Optional platform-wide verify token for `/webhooks/meta`; numbers have their own.
 WEBHOOK_VERIFY_TOKEN = env.text("WEBHOOK_VERIFY_TOKEN", "")
 WEBHOOK_MAX_BYTES = 4 * 1024 * 1024
+# Secrets shared with the local simulator; only the demo data reads them.
+SIMULATOR_ACCESS_TOKEN = env.text("SIMULATOR_ACCESS_TOKEN", "")
+SIMULATOR_APP_SECRET = env.text("SIMULATOR_APP_SECRET", "")
+SIMULATOR_VERIFY_TOKEN = env.text("SIMULATOR_VERIFY_TOKEN", "")
+SIMULATOR_URL = env.text("SIMULATOR_URL", "")
 SEND_SLICE = env.integer("SEND_SLICE", 500)
 INBOUND_SLICE = env.integer("INBOUND_SLICE", 200)
 TURN_SLICE = env.integer("TURN_SLICE", 200)
