@@ -17,7 +17,9 @@ class RealtimeEvent(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False)
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     seq = models.BigIntegerField(null=True)
     room = models.CharField(max_length=64)
     event_type = models.CharField(max_length=40)

@@ -15,42 +15,40 @@ from tests import factories
 
 def organization(**fields: Any) -> Organization:
     """Return a new organization on an unlimited plan."""
-    row: Organization = factories.OrganizationFactory(**fields)
+    row: Organization = factories.OrganizationFactory.create(**fields)
     return row
 
 
 def user(organization: Organization | None, role: str = "agent", **fields: Any) -> User:
     """Return a member with a role."""
-    row: User = factories.UserFactory(organization=organization, role=role, **fields)
+    row: User = factories.UserFactory.create(organization=organization, role=role, **fields)
     return row
 
 
 def number(organization: Organization, **fields: Any) -> WhatsAppNumber:
     """Return a connected official number without limits."""
-    row: WhatsAppNumber = factories.NumberFactory(organization=organization, **fields)
+    row: WhatsAppNumber = factories.NumberFactory.create(organization=organization, **fields)
     return row
 
 
 def contact(organization: Organization, *, wa_id: str | None = None, **fields: Any) -> Contact:
     """Return a contact with one WhatsApp identity."""
-    row: Contact = factories.ContactFactory(organization=organization, **fields)
+    row: Contact = factories.ContactFactory.create(organization=organization, **fields)
     identity = {"value": wa_id} if wa_id else {}
-    factories.IdentityFactory(organization=organization, contact=row, **identity)
+    factories.IdentityFactory.create(organization=organization, contact=row, **identity)
     return row
 
 
 def department(organization: Organization, **fields: Any) -> Department:
     """Return a department."""
-    row: Department = factories.DepartmentFactory(organization=organization, **fields)
+    row: Department = factories.DepartmentFactory.create(organization=organization, **fields)
     return row
 
 
-def conversation(
-    number: WhatsAppNumber, contact: Contact | None = None, **fields: Any
-) -> Conversation:
+def conversation(number: WhatsAppNumber, contact: Contact | None = None, **fields: Any) -> Conversation:
     """Return a live thread of the number with a (new) contact, its window open."""
     someone = contact or globals()["contact"](number.organization)
-    row: Conversation = factories.ConversationFactory(
+    row: Conversation = factories.ConversationFactory.create(
         organization=number.organization, number=number, contact=someone, **fields
     )
     return row
@@ -58,7 +56,7 @@ def conversation(
 
 def message(conversation: Conversation, text: str = "oi", **fields: Any) -> Message:
     """Return a message of the thread; inbound unless told otherwise."""
-    row: Message = factories.MessageFactory(
+    row: Message = factories.MessageFactory.create(
         organization=conversation.organization,
         conversation=conversation,
         number=conversation.number,
@@ -71,11 +69,11 @@ def message(conversation: Conversation, text: str = "oi", **fields: Any) -> Mess
 
 def chatbot(organization: Organization, **fields: Any) -> Chatbot:
     """Return an active chatbot."""
-    row: Chatbot = factories.ChatbotFactory(organization=organization, **fields)
+    row: Chatbot = factories.ChatbotFactory.create(organization=organization, **fields)
     return row
 
 
 def flow(chatbot: Chatbot, **fields: Any) -> Flow:
     """Return the main flow of a chatbot, unpublished."""
-    row: Flow = factories.FlowFactory(organization=chatbot.organization, chatbot=chatbot, **fields)
+    row: Flow = factories.FlowFactory.create(organization=chatbot.organization, chatbot=chatbot, **fields)
     return row

@@ -61,7 +61,9 @@ def _fill(organization: Organization, *, password: str, now: datetime) -> None:
     number = _number(organization, departments["atendimento"], by=users["admin"], now=now)
     chatbot = gallery.install(organization, "appointment_booking", by=users["admin"], now=now)
     gallery.attach(chatbot, number, by=users["admin"], now=now)
-    tags = [Tag.objects.create(organization=organization, name=name, slug=name, color=color) for name, color in people.TAGS]
+    tags = [
+        Tag.objects.create(organization=organization, name=name, slug=name, color=color) for name, color in people.TAGS
+    ]
     history.write(history.Setting(number=number, users=users, departments=departments, tags=tags, now=now))
 
 
@@ -103,4 +105,3 @@ def _number(organization: Organization, department: Department, *, by: User, now
     )
     number.refresh_from_db()
     return number
-

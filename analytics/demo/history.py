@@ -62,7 +62,7 @@ def _contact(setting: Setting, index: int) -> Contact:
     return Contact(
         organization=setting.number.organization,
         name=name if known else "",
-        profile_name=name.split()[0] if rng.random() < 0.9 else name,
+        profile_name=name.split(maxsplit=1)[0] if rng.random() < 0.9 else name,
         email=f"paciente{index:03d}@exemplo.com.br" if known and rng.random() < 0.6 else "",
         is_vip=rng.random() < 0.04,
         attributes={"convenio": rng.choice(["Regional", "Vida Mais", "Particular"])} if known else {},
@@ -113,9 +113,7 @@ def _threads(setting: Setting, contact: Contact) -> Iterator[tuple[Conversation,
         yield _thread(setting, contact, story, started)
 
 
-def _thread(
-    setting: Setting, contact: Contact, story: Story, started: datetime
-) -> tuple[Conversation, list[Message]]:
+def _thread(setting: Setting, contact: Contact, story: Story, started: datetime) -> tuple[Conversation, list[Message]]:
     conversation = Conversation(
         organization=setting.number.organization,
         number=setting.number,

@@ -65,9 +65,7 @@ class Message(TenantRow):
     contact = models.ForeignKey("conversations.Contact", on_delete=models.CASCADE, related_name="+")
     reply_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    sender_user = models.ForeignKey(
-        "accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    sender_user = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     session = models.ForeignKey(
         "flows.ConversationState", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
@@ -87,9 +85,7 @@ class Message(TenantRow):
     whatsapp_message_id = models.TextField(null=True, blank=True)
     whatsapp_timestamp = models.DateTimeField(null=True, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status)
-    dispatch_state = models.CharField(
-        _("dispatch"), max_length=10, choices=DispatchState, default=DispatchState.NONE
-    )
+    dispatch_state = models.CharField(_("dispatch"), max_length=10, choices=DispatchState, default=DispatchState.NONE)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
@@ -270,5 +266,3 @@ class MessageStatusEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} {self.whatsapp_message_id[-12:]}"
-
-

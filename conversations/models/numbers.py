@@ -66,15 +66,27 @@ class WhatsAppNumber(TenantRow):
     verify_token_envelope = models.TextField(blank=True, editable=False)
 
     default_chatbot = models.ForeignKey(
-        "flows.Chatbot", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        "flows.Chatbot",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("default chatbot"),
     )
     default_flow = models.ForeignKey(
-        "flows.Flow", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        "flows.Flow",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("default flow"),
     )
     default_department = models.ForeignKey(
-        "conversations.Department", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        "conversations.Department",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("default department"),
     )
     is_fallback = models.BooleanField(_("fallback number"), default=False)

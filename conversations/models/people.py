@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from pytake.infra.tenant_models import TenantManager, TenantQuerySet, TenantRow
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django_stubs_ext.db.models.manager import RelatedManager
 
 
 class Tag(TenantRow):
@@ -25,6 +25,8 @@ class Tag(TenantRow):
     color = models.CharField(_("colour"), max_length=7, default="#64748B")
     is_system = models.BooleanField(_("system tag"), default=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("tag")
@@ -105,6 +107,8 @@ class ContactTag(TenantRow):
     tag = models.ForeignKey(Tag, on_delete=models.CASCADE)
     added_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
+    objects = TenantManager()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["contact", "tag"], name="conversations_contacttag_once")]
 
@@ -136,13 +140,13 @@ class ContactIdentity(TenantRow):
     last_seen_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
 
+    objects = TenantManager()
+
     class Meta:
         verbose_name = _("identity")
         verbose_name_plural = _("identities")
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "canonical_key"], name="conversations_identity_key_once"
-            ),
+            models.UniqueConstraint(fields=["organization", "canonical_key"], name="conversations_identity_key_once"),
             models.CheckConstraint(
                 condition=Q(kind__in=["phone", "wa_id", "bsuid", "lid"]), name="conversations_identity_kind_is_known"
             ),

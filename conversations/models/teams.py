@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from pytake.infra.tenant_models import TenantRow
+from pytake.infra.tenant_models import TenantManager, TenantRow
 
 
 class Department(TenantRow):
@@ -21,6 +21,8 @@ class Department(TenantRow):
     max_conversations_per_agent = models.PositiveSmallIntegerField(_("conversations per agent"), default=10)
     members = models.ManyToManyField("accounts.User", through="DepartmentMember", related_name="departments")
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("department")
@@ -43,6 +45,8 @@ class DepartmentMember(TenantRow):
     department = models.ForeignKey(Department, on_delete=models.CASCADE)
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE)
     is_supervisor = models.BooleanField(_("supervisor"), default=False)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("department member")
@@ -67,6 +71,8 @@ class Queue(TenantRow):
     priority = models.PositiveSmallIntegerField(_("priority"), default=50)
     sla_minutes = models.PositiveIntegerField(_("service level (minutes)"), null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("queue")

@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-
 from pytake.infra.ids import new_id
 from pytake.infra.tenant_models import TenantManager, TenantQuerySet, TenantRow
 
@@ -57,9 +56,7 @@ class Conversation(TenantRow):
     department = models.ForeignKey(
         "conversations.Department", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    queue = models.ForeignKey(
-        "conversations.Queue", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    queue = models.ForeignKey("conversations.Queue", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     current_agent = models.ForeignKey(
         "accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -149,5 +146,3 @@ class ConversationEvent(models.Model):
 
     def __str__(self) -> str:
         return self.kind
-
-

@@ -84,9 +84,7 @@ class WebhookItem(models.Model):
         verbose_name = _("webhook item")
         verbose_name_plural = _("webhook items")
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(state="pending"), name="conversations_item_pending"
-            ),
+            models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="conversations_item_pending"),
         ]
 
     def __str__(self) -> str:

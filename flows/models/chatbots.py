@@ -58,6 +58,8 @@ class ChatbotNumberLink(TenantRow):
     linked_at = models.DateTimeField()
     linked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
 
+    objects = TenantManager()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["chatbot", "number"], name="flows_numberlink_once")]
 
@@ -73,9 +75,7 @@ class LinkingHistory(models.Model):
     created_at = models.DateTimeField()
     chatbot = models.ForeignKey(Chatbot, on_delete=models.CASCADE, related_name="+")
     number = models.ForeignKey("conversations.WhatsAppNumber", on_delete=models.CASCADE, related_name="+")
-    action = models.CharField(
-        max_length=8, choices=[("linked", _("Linked")), ("unlinked", _("Unlinked"))]
-    )
+    action = models.CharField(max_length=8, choices=[("linked", _("Linked")), ("unlinked", _("Unlinked"))])
     changed_by = models.ForeignKey(
         "accounts.User", on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False
     )

@@ -66,6 +66,8 @@ class ConversationState(TenantRow):
     session_expires_at = models.DateTimeField(_("expires"))
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
 
+    objects = TenantManager()
+
     class Meta:
         db_table = "conversation_states"
         verbose_name = _("flow session")
@@ -87,9 +89,7 @@ class ConversationState(TenantRow):
         ]
         indexes = [
             # The sweeper of expired sessions.
-            models.Index(
-                fields=["session_expires_at"], condition=Q(is_active=True), name="flows_session_expiry"
-            ),
+            models.Index(fields=["session_expires_at"], condition=Q(is_active=True), name="flows_session_expiry"),
         ]
 
     def __str__(self) -> str:
@@ -100,7 +100,9 @@ class ConversationLog(models.Model):
     """A line of a session: what the contact said or what the bot answered; append-only."""
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False)
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     session = models.ForeignKey(ConversationState, on_delete=models.CASCADE, related_name="logs", db_index=False)
     sequence = models.PositiveIntegerField()
     node_id = models.CharField(max_length=64, blank=True)
@@ -108,7 +110,11 @@ class ConversationLog(models.Model):
     user_message = models.TextField(blank=True)
     bot_response = models.TextField(blank=True)
     message = models.ForeignKey(
-        "conversations.Message", on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False,
+        "conversations.Message",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_constraint=False,
         db_index=False,
     )
     timestamp = models.DateTimeField()
@@ -130,9 +136,13 @@ class NodeVisit(models.Model):
     """One execution of a node; append-only, source of the heat map."""
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False)
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     session = models.ForeignKey(ConversationState, on_delete=models.CASCADE, related_name="visits")
-    flow_version = models.ForeignKey("flows.FlowVersion", on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    flow_version = models.ForeignKey(
+        "flows.FlowVersion", on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     node_id = models.CharField(max_length=64)
     node_type = models.CharField(max_length=32)
     turn_id = models.UUIDField()
@@ -168,6 +178,8 @@ class FlowTimer(TenantRow):
     due_at = models.DateTimeField()
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("timer")

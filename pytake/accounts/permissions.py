@@ -96,9 +96,7 @@ def bundle(role: str) -> frozenset[str]:
 def custom_codes(user: User) -> frozenset[str]:
     """Return the permissions that the person's custom roles add (one query)."""
     user_role = apps.get_model("accounts", "UserRole")
-    codes = user_role.objects.filter(user=user, role__is_active=True).values_list(
-        "role__permissions__code", flat=True
-    )
+    codes = user_role.objects.filter(user=user, role__is_active=True).values_list("role__permissions__code", flat=True)
     return frozenset(code for code in codes if code)
 
 

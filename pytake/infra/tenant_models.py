@@ -84,21 +84,17 @@ class TenantManager(models.Manager[M]):
 
     def get_queryset(self) -> TenantQuerySet[M]:
         """Return the rows of the context's organization; evaluation without a context is refused."""
-        queryset = self._queryset_class(
-            model=self.model, query=TenantQuery(self.model), using=self._db, hints=self._hints
-        )
+        queryset = self._queryset_class(model=self.model, query=TenantQuery(self.model), using=self._db)
         organization_id = tenancy.current_organization_id()
         return queryset if organization_id is None else queryset.filter(organization_id=organization_id)
 
 
 class TenantRow(Row):
-    """A row that belongs to one organization."""
+    """A row that belongs to one organization. Subclasses declare `objects = TenantManager()` (or with a queryset)."""
 
     organization = models.ForeignKey(
         "accounts.Organization", on_delete=models.CASCADE, related_name="+", editable=False
     )
-
-    objects = TenantManager()
 
     class Meta:
         abstract = True

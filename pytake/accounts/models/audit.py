@@ -18,7 +18,9 @@ class AuditEntry(models.Model):
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, null=True, related_name="+")
     created_at = models.DateTimeField(_("when"))
     sequence = models.BigIntegerField(_("number"))
-    actor_user = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False)
+    actor_user = models.ForeignKey(
+        "accounts.User", on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False
+    )
     actor_label = models.CharField(_("who"), max_length=150)
     action = models.CharField(_("action"), max_length=64)
     entity_type = models.CharField(_("object type"), max_length=64)

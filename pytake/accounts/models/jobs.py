@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from pytake.infra.tenant_models import Row, TenantRow
+from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
 
 class IdempotencyRecord(TenantRow):
@@ -26,6 +26,8 @@ class IdempotencyRecord(TenantRow):
     response_status = models.PositiveSmallIntegerField(null=True)
     response_body = models.JSONField(null=True)
     expires_at = models.DateTimeField(db_index=True)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("idempotency record")

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from pytake.infra.tenant_models import Row, TenantRow
+from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
 UNLIMITED = -1
 
@@ -52,7 +52,8 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
             return self.none()
         if getattr(user, "is_super_admin", False):
             return self.alive()
-        return self.alive().filter(pk=getattr(user, "organization_id", None))
+        organization_id = getattr(user, "organization_id", None)
+        return self.alive().filter(pk=organization_id) if organization_id else self.none()
 
 
 class Organization(Row):
@@ -109,6 +110,8 @@ class UsageCounter(TenantRow):
     period = models.DateField(_("month"), help_text=_("First day of the month."))
     metric = models.CharField(_("metric"), max_length=40)
     value = models.DecimalField(_("value"), max_digits=20, decimal_places=4, default=0)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("usage counter")

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from pytake.infra.tenant_models import Row, TenantRow
+from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
 
 class Permission(Row):
@@ -45,8 +45,7 @@ class Role(Row):
                 "organization", Lower("name"), name="accounts_role_name_once", nulls_distinct=False
             ),
             models.CheckConstraint(
-                condition=Q(is_system=True, organization__isnull=True)
-                | Q(is_system=False, organization__isnull=False),
+                condition=Q(is_system=True, organization__isnull=True) | Q(is_system=False, organization__isnull=False),
                 name="accounts_role_system_iff_no_organization",
             ),
         ]
@@ -75,6 +74,8 @@ class UserRole(TenantRow):
 
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="custom_roles")
     role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="holders")
+
+    objects = TenantManager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "role"], name="accounts_userrole_once")]

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from pytake.infra.tenant_models import TenantRow
+from pytake.infra.tenant_models import TenantManager, TenantRow
 
 
 class Secret(TenantRow):
@@ -39,6 +39,8 @@ class Secret(TenantRow):
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     usage_count = models.BigIntegerField(_("uses"), default=0, editable=False)
 
+    objects = TenantManager()
+
     class Meta:
         verbose_name = _("secret")
         verbose_name_plural = _("secrets")
@@ -48,9 +50,7 @@ class Secret(TenantRow):
                 name="accounts_secret_name_once",
                 nulls_distinct=False,
             ),
-            models.CheckConstraint(
-                condition=Q(name__regex=r"^[a-z0-9_]{1,64}$"), name="accounts_secret_name_is_plain"
-            ),
+            models.CheckConstraint(condition=Q(name__regex=r"^[a-z0-9_]{1,64}$"), name="accounts_secret_name_is_plain"),
             models.CheckConstraint(
                 condition=Q(scope="chatbot", chatbot__isnull=False) | Q(scope="organization", chatbot__isnull=True),
                 name="accounts_secret_chatbot_iff_scope",

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from pytake.infra.tenant_models import Row, TenantRow
+from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
 
 class RefreshToken(Row):
@@ -42,6 +42,8 @@ class ApiToken(TenantRow):
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     last_used_ip = models.GenericIPAddressField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+
+    objects = TenantManager()
 
     class Meta:
         verbose_name = _("API token")

@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_new_connection(conn_params)
 
     def _cursor(self, name: str | None = None) -> Any:
-        cursor = super()._cursor(name)
+        cursor = super()._cursor(name)  # type: ignore[misc]  # not in the stubs
         wanted = tenancy.scope()
         if wanted != self._applied_scope:
             with self.connection.cursor() as raw:
@@ -35,8 +35,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _rollback(self) -> Any:
         # A rollback also undoes set_config, so what the session has is unknown again.
         self._applied_scope = None
-        return super()._rollback()
+        return super()._rollback()  # type: ignore[misc]  # not in the stubs
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # not in the stubs
         self._applied_scope = None
