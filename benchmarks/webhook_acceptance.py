@@ -1,0 +1,153 @@
+"""What does it cost to accept a webhook durably?
+
+Single-update posts, one after the other on a few connections, against three servers in one run:
+a WSGI application that only answers 200, PyTake's view, and a conventional DRF + ORM view under gunicorn
+(two workers each). Then 3,000 updates a second in mixed batches for 60 s, and a count of what was stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+
+import aiohttp
+import psycopg
+
+from benchmarks import harness, payloads, world
+
+PATH = "/api/v1/whatsapp/webhook"
+POSTS = 600 if harness.quick() else 6000
+SECONDS = 5 if harness.quick() else 60
+UPDATES_PER_SECOND = 3000
+
+
+async def closed_loop(url: str, posts: int, connections: int = 8) -> tuple[float, list[float]]:
+    """Post `posts` single updates over some connections; return the seconds taken and the latencies."""
+    bodies = [payloads.body([payloads.text_message(payloads.person(i % 1000), "oi")]) for i in range(posts)]
+    queue = iter(bodies)
+    latencies: list[float] = []
+
+    async def worker(session: aiohttp.ClientSession) -> None:
+        for raw in queue:
+            began = time.perf_counter()
+            async with session.post(url, data=raw, headers=payloads.headers(raw)) as response:
+                assert response.status == 200, await response.text()
+            latencies.append(time.perf_counter() - began)
+
+    async with aiohttp.ClientSession() as session:
+        began = time.perf_counter()
+        await asyncio.gather(*(worker(session) for _ in range(connections)))
+        return time.perf_counter() - began, latencies
+
+
+async def open_loop(url: str) -> tuple[int, int, list[float]]:
+    """Send UPDATES_PER_SECOND in batches of 1 to 200; return posts, updates and latencies."""
+    rng = random.Random(7)
+    latencies: list[float] = []
+    pending: set[asyncio.Task[None]] = set()
+    posts = updates = 0
+
+    async def post(session: aiohttp.ClientSession, raw: bytes) -> None:
+        began = time.perf_counter()
+        async with session.post(url, data=raw, headers=payloads.headers(raw)) as response:
+            assert response.status == 200, await response.text()
+        latencies.append(time.perf_counter() - began)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=40)) as session:
+        start = time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < SECONDS:
+            while updates < elapsed * UPDATES_PER_SECOND:
+                size = rng.choice([1, 1, 5, 20, 50, 200])
+                raw, _ = payloads.mixed(rng, size)
+                updates += size
+                posts += 1
+                task = asyncio.create_task(post(session, raw))
+                pending.add(task)
+                task.add_done_callback(pending.discard)
+            await asyncio.sleep(0.005)
+        await asyncio.gather(*pending)
+    return posts, updates, latencies
+
+
+def granian(target: str) -> list[str]:
+    """Return the command that serves `target` as the web process does."""
+    return [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2", target]
+
+
+def main() -> None:
+    """Run and report."""
+    rows: list[dict[str, object]] = []
+    with harness.fresh_database() as database:
+        world.setup_django()
+        world.create()
+        environment = {"BENCH_APP_SECRET": payloads.SECRET, "LOG_LEVEL": "WARNING"}
+        gunicorn = [sys.executable, "-m", "gunicorn", "--workers", "2", "--log-level", "warning"]
+        servers = {
+            "answering 200 (granian)": lambda port: [
+                *granian("benchmarks.baselines.plain:application"),
+                "--port",
+                str(port),
+            ],
+            "PyTake (granian)": lambda port: [*granian("pytake.wsgi:application"), "--port", str(port)],
+            "DRF + ORM (gunicorn)": lambda port: [
+                *gunicorn,
+                "-b",
+                f"127.0.0.1:{port}",
+                "benchmarks.baselines.conventional",
+            ],
+        }
+        for name, command in servers.items():
+            port = harness.free_port()
+            url = f"http://127.0.0.1:{port}{PATH}"
+            with harness.Server(command(port), url, environment) as server:
+                asyncio.run(closed_loop(url, 200))
+                before = server.cpu_seconds()
+                took, latencies = asyncio.run(closed_loop(url, POSTS))
+                cpu = server.cpu_seconds() - before
+            rows.append(
+                {
+                    "server": name,
+                    "posts/s": POSTS / took,
+                    "server CPU µs/post": cpu / POSTS * 1e6,
+                    "median ms": harness.percentile(latencies, 0.5) * 1e3,
+                    "p99 ms": harness.percentile(latencies, 0.99) * 1e3,
+                }
+            )
+        usual = float(str(rows[2]["server CPU µs/post"]))
+        for row in rows:
+            row["× cheaper than DRF + ORM"] = usual / float(str(row["server CPU µs/post"]))
+        harness.report("webhook_acceptance", "Accepting a webhook, one update a post", rows)
+        sustained(database, environment)
+
+
+def sustained(database: str, environment: dict[str, str]) -> None:
+    """3,000 updates a second; every post must be a row afterwards."""
+    port = harness.free_port()
+    url = f"http://127.0.0.1:{port}{PATH}"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("SELECT set_config('app.organization_id', '*', false)")
+        count = "SELECT count(*) FROM conversations_webhookevent"
+        before = connection.execute(count).fetchone()
+        with harness.Server([*granian("pytake.wsgi:application"), "--port", str(port)], url, environment):
+            posts, updates, latencies = asyncio.run(open_loop(url))
+        after = connection.execute(count).fetchone()
+    assert before and after
+    rows: list[dict[str, object]] = [
+        {
+            "updates": updates,
+            "posts": posts,
+            "stored": after[0] - before[0],
+            "lost": posts - (after[0] - before[0]),
+            "median ms": harness.percentile(latencies, 0.5) * 1e3,
+            "p99 ms": harness.percentile(latencies, 0.99) * 1e3,
+        }
+    ]
+    harness.report(
+        "webhook_sustained", f"{UPDATES_PER_SECOND} updates a second for {SECONDS} s, batches of 1-200", rows
+    )
+
+
+if __name__ == "__main__":
+    main()
