@@ -95,7 +95,7 @@ def main() -> None:
                 *gunicorn,
                 "-b",
                 f"127.0.0.1:{port}",
-                "benchmarks.baselines.conventional",
+                "benchmarks.baselines.conventional_wsgi:application",
             ],
         }
         for name, command in servers.items():

@@ -6,11 +6,6 @@ import hashlib
 import hmac
 import os
 
-from django.core.wsgi import get_wsgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.baselines.settings")
-application = get_wsgi_application()
-
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.urls import path
