@@ -324,6 +324,9 @@ INBOUND_HANDLERS = [
     "flows.inbound.answer",
     "conversations.inbox.routing.queue_unanswered",
 ]
+# Called when an agent takes a thread (conversation), and when one gives it back to the bot (conversation, now=…).
+AGENT_TOOK_THREAD = "flows.sessions.pause_for_agent"
+AGENT_RELEASED_THREAD = "flows.sessions.resume_after_agent"
 
 # --- Observability ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-
+from conversations.models.teams import DepartmentMember
 from pytake.infra.ids import new_id
 from pytake.infra.tenant_models import TenantManager, TenantQuerySet, TenantRow
 
@@ -32,9 +32,9 @@ class ConversationQuerySet(TenantQuerySet["Conversation"]):
             return rows
         if (user.organization.settings or {}).get("agents_see_all"):
             return rows
-        return rows.filter(
-            Q(current_agent=user) | Q(department__isnull=True) | Q(department__departmentmember__user=user)
-        )
+        # A subquery, not a join: a department has many members, and each would repeat the thread.
+        own = DepartmentMember.objects.filter(user=user).values("department_id")
+        return rows.filter(Q(current_agent=user) | Q(department__isnull=True) | Q(department__in=own))
 
 
 class Conversation(TenantRow):
