@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from analytics import today
+from pytake.accounts.access import requires
 
 
+@requires("conversations.view")
+@require_GET
+@vary_on_headers("HX-Request")
 def home(request: HttpRequest) -> HttpResponse:
-    """Show today's numbers and what needs attention."""
-    return render(request, "home/home.html")
+    """Show today's numbers and what needs attention; both refresh as one fragment."""
+    now, user = timezone.now(), request.user
+    steps = today.first_steps()
+    context = {
+        "steps": steps,
+        "ready": all(steps.values()),
+        "threads": today.threads(user),
+        "messages": today.messages(now=now),
+        "hours": today.hours(now=now),
+        "waiting": today.waiting(user),
+        "failed": today.failed(user, now=now),
+        "numbers": today.ailing_numbers(),
+        "dead": today.dead_items(),
+        "flows": today.failing_flows(now=now),
+        "simulator_url": getattr(settings, "SIMULATOR_PUBLIC_URL", ""),
+        "is_staff": user.is_staff,
+    }
+    context["calm"] = not any(context[name] for name in ("waiting", "failed", "numbers", "dead", "flows"))
+    return render(request, "home/home.html#day" if request.htmx else "home/home.html", context)

@@ -1,0 +1,235 @@
+"""What the page of one thread shows: bubbles, events, days; ticks, failures and their advice."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from conversations.models import Conversation, ConversationEvent, Message
+
+PAGE: Final = 50
+PAGE_MAX: Final = 1000
+_SHOWN_TYPES: Final = {"text", "button", "interactive", "buttons", "list"}
+_D = Message.DispatchState
+
+ADVICE: Final[dict[str, str | Promise]] = {
+    "131047": gettext_lazy("More than 24 hours passed since the customer's last message. Wait for an answer."),
+    "131026": gettext_lazy("The number may not have WhatsApp, or did not accept the terms. Check the number."),
+    "131056": gettext_lazy("Too many messages to this person in a short time. Try again in a minute."),
+    "130429": gettext_lazy("The number sends too fast. Try again in a minute."),
+    "131048": gettext_lazy("WhatsApp limits this number because people reported it. Talk to an administrator."),
+    "131042": gettext_lazy("There is a problem with the payment of the WhatsApp account. Talk to an administrator."),
+    "190": gettext_lazy("The access token of the number is not valid any more. Talk to an administrator."),
+    "131051": gettext_lazy("WhatsApp does not accept this kind of message."),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Bubble:
+    """A message as the thread shows it."""
+
+    message: Message
+    side: str
+    who: str
+    options: list[str] = field(default_factory=list)
+    header: str = ""
+    footer: str = ""
+    menu: str = ""
+    raw: str = ""
+    tick: str = ""
+    tick_label: str | Promise = ""
+    problem: str = ""
+    advice: str | Promise = ""
+    can_retry: bool = False
+    kind: str = "message"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """A line of the timeline."""
+
+    at: datetime
+    key: str
+    icon: str
+    text: str
+    kind: str = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """A separator between days."""
+
+    day: date
+    kind: str = "day"
+
+
+Item = Bubble | Happening | Day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Items oldest first. `first` marks the oldest message shown; `older` is set when there are earlier ones."""
+
+    items: list[Item]
+    first: str
+    older: str
+
+
+def read(conversation: Conversation, *, before: str = "", since: str = "") -> Page:
+    """Return the last messages, those before a mark, or all since a mark; events in between (two queries)."""
+    rows = Message.objects.filter(conversation=conversation).select_related("sender_user")
+    found = _messages(rows, before=before, since=since)
+    more = len(found) > PAGE and not since
+    if more:
+        found = found[:PAGE]
+    found.reverse()
+    first = mark(found[0]) if found else ""
+    events = ConversationEvent.objects.filter(conversation=conversation).order_by("created_at")
+    if found and (more or since):
+        events = events.filter(created_at__gte=found[0].created_at)
+    if before and (point := _point(before)):
+        events = events.filter(created_at__lt=point[0])
+    more = more or (bool(since) and _messages(rows, before=since, since="") != [])
+    return Page(items=_woven(found, list(events[:PAGE_MAX])), first=first, older=first if more else "")
+
+
+def _messages(rows: QuerySet[Message], *, before: str, since: str) -> list[Message]:
+    rows = rows.order_by("-created_at", "-sequence", "-pk")
+    if (point := _point(since)) is not None:
+        at, sequence, pk = point
+        later = Q(created_at=at, sequence__gt=sequence) | Q(created_at=at, sequence=sequence, pk__gte=pk)
+        return list(rows.filter(Q(created_at__gt=at) | later)[:PAGE_MAX])
+    if (point := _point(before)) is not None:
+        at, sequence, pk = point
+        earlier = Q(created_at=at, sequence__lt=sequence) | Q(created_at=at, sequence=sequence, pk__lt=pk)
+        rows = rows.filter(Q(created_at__lt=at) | earlier)
+    return list(rows[: PAGE + 1])
+
+
+def mark(message: Message) -> str:
+    """Return the place of a message in its thread, for addresses."""
+    return f"{message.created_at.isoformat()}~{message.sequence}~{message.pk}"
+
+
+def _point(text: str) -> tuple[datetime, int, uuid.UUID] | None:
+    try:
+        at, sequence, pk = text.replace(" ", "+").split("~")
+        return datetime.fromisoformat(at), int(sequence), uuid.UUID(pk)
+    except ValueError:
+        return None
+
+
+def _woven(messages: list[Message], events: list[ConversationEvent]) -> list[Item]:
+    lines: list[tuple[datetime, Item]] = [(message.created_at, bubble(message)) for message in messages]
+    lines += [(event.created_at, happening(event)) for event in events]
+    lines.sort(key=lambda pair: pair[0])
+    items: list[Item] = []
+    day: date | None = None
+    for at, item in lines:
+        if (local := timezone.localdate(at)) != day:
+            day = local
+            items.append(Day(day=local))
+        items.append(item)
+    return items
+
+
+def bubble(message: Message) -> Bubble:
+    """Say how a message is shown."""
+    item = Bubble(message=message, side="in" if message.direction == "inbound" else "out", who=_who(message))
+    if message.is_internal_note:
+        item.side = "note"
+        return item
+    if message.direction == "inbound":
+        if message.message_type not in _SHOWN_TYPES:
+            item.raw = json.dumps(message.content, ensure_ascii=False, indent=2)
+        return item
+    content = message.content
+    item.header, item.footer = content.get("header", ""), content.get("footer", "")
+    item.options = [button["title"] for button in content.get("buttons", [])]
+    item.options += [row["title"] for section in content.get("sections", []) for row in section["rows"]]
+    item.menu = content.get("button", "")
+    _judge(item)
+    return item
+
+
+def _who(message: Message) -> str:
+    if message.sender_user:
+        return str(message.sender_user)
+    return "" if message.direction == "inbound" else str(message.get_sender_type_display())
+
+
+def _judge(item: Bubble) -> None:
+    """Set tick, reason and advice of an outgoing message."""
+    message = item.message
+    if message.dispatch_state in {_D.UNKNOWN, _D.ABANDONED}:
+        item.tick = "circle-help"
+        item.tick_label = _("Not confirmed")
+        item.problem = _("WhatsApp did not say whether it arrived. It is not sent again by itself.")
+    elif message.status == Message.Status.FAILED or message.dispatch_state == _D.CANCELLED:
+        item.tick = "circle-alert"
+        item.tick_label = _("Not sent")
+        reason = message.error_title or message.error_details or _("No reason was given")
+        item.problem = f"{reason} ({message.error_code})" if message.error_code else reason
+        item.advice = ADVICE.get(message.error_code, "")
+        item.can_retry = message.content.get("kind") == "text"
+    else:
+        item.tick = {"sent": "check", "delivered": "check-check", "read": "check-check"}.get(message.status, "clock")
+        item.tick_label = message.get_status_display()
+
+
+_ICONS: Final = {
+    "assigned": "user-check", "transferred": "arrow-right-left", "handoff": "hand", "queued": "hourglass",
+    "resolved": "circle-check", "closed": "archive", "reopened": "rotate-ccw", "flow_started": "workflow",
+    "flow_ended": "workflow", "opened": "message-square", "snoozed": "clock",
+}  # fmt: skip
+
+
+def happening(event: ConversationEvent) -> Happening:
+    """Say how a line of the timeline reads."""
+    return Happening(
+        at=event.created_at, key=str(event.pk), icon=_ICONS.get(event.kind, "info"), text=_sentence(event)
+    )
+
+
+def _sentence(event: ConversationEvent) -> str:
+    data: dict[str, Any] = event.data
+    values = {"who": event.actor_label or _("The system"), "department": data.get("department", "")}
+    match event.kind:
+        case "assigned":
+            text = _("%(who)s took the conversation")
+        case "transferred" if data.get("department"):
+            text = _("%(who)s transferred it to %(department)s")
+        case "transferred":
+            text = _("%(who)s took it over from %(former)s")
+        case "handoff" if data.get("to") == "bot":
+            text = _("%(who)s gave it back to the bot")
+        case "handoff" if data.get("department"):
+            text = _("The bot passed it to %(department)s")
+        case "handoff":
+            text = _("The bot passed it to people")
+        case "queued" if data.get("department"):
+            text = _("No bot answered: queued for %(department)s")
+        case "queued":
+            text = _("No bot answered: waiting for a person")
+        case "resolved":
+            text = _("%(who)s resolved the conversation")
+        case "closed":
+            text = _("%(who)s closed the conversation")
+        case "reopened":
+            text = _("%(who)s reopened the conversation")
+        case "flow_started":
+            text = _("The flow %(flow)s began")
+        case "flow_ended":
+            text = _("The flow %(flow)s ended")
+        case kind:
+            return kind
+    return text % {**values, "former": data.get("former", ""), "flow": data.get("flow", "")}

@@ -1,0 +1,26 @@
+"""What people may change about a contact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models import Contact
+
+
+class ContactForm(forms.ModelForm[Contact]):
+    """Name, e-mail, company, document, notes and the VIP mark."""
+
+    class Meta:
+        model = Contact
+        fields = ["name", "email", "company", "document", "is_vip", "notes"]
+        widgets = {"notes": forms.Textarea(attrs={"rows": 4})}
+        labels = {"is_vip": _("Important customer (VIP): goes to the head of the queue")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if self.errors.get(name):
+                field.widget.attrs["aria-invalid"] = "true"

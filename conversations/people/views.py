@@ -1,0 +1,80 @@
+"""Contact pages: the list, and one person with data and conversations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages as flashes
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from conversations.inbox import people
+from conversations.models import Contact, Conversation
+from conversations.people import contacts
+from conversations.people.forms import ContactForm
+from pytake.accounts.access import requires
+
+
+@requires("contacts.view")
+@require_GET
+@vary_on_headers("HX-Request")
+def contact_list(request: HttpRequest) -> HttpResponse:
+    """List contacts, or only the rows when a fragment is asked for."""
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:80]
+    page = contacts.page(request.user, search=search, cursor=request.GET.get("cursor", ""))
+    context = {
+        "search": search,
+        "next_cursor": page.next_cursor,
+        "rows": [
+            {
+                "contact": row,
+                "title": people.title(row, request.user),
+                "phone": people.address(row, request.user),
+                "tags": [tag for tag in row.tags.all() if tag.deleted_at is None],
+            }
+            for row in page.rows
+        ],
+    }
+    return render(request, "contacts/list.html#rows" if request.htmx else "contacts/list.html", context)
+
+
+@requires("contacts.view")
+def contact_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show a contact; save the form when it is posted."""
+    contact = Contact.objects.visible_to(request.user).alive().filter(pk=pk).first()
+    if contact is None:
+        raise Http404
+    status = 200
+    form = ContactForm(instance=contact)
+    if request.method == "POST":
+        if not request.user.can("contacts.edit"):
+            raise PermissionDenied
+        form = ContactForm(request.POST, instance=contact)
+        if form.is_valid():
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            contacts.save(contact, changes=changes, by=request.user, request=request)
+            flashes.success(request, gettext("Contact saved"))
+            return redirect(request.path)
+        status = 422
+    return render(request, "contacts/detail.html", _detail(request, contact, form), status=status)
+
+
+def _detail(request: HttpRequest, contact: Contact, form: ContactForm) -> dict[str, Any]:
+    identities = list(people.identities_of(contact))
+    rows = Conversation.objects.visible_to(request.user).filter(contact=contact)
+    return {
+        "contact": contact,
+        "title": people.title_from(contact, identities, request.user),
+        "identities": [(row.get_kind_display(), people.shown(row, request.user)) for row in identities],
+        "tags": list(contact.tags.filter(deleted_at=None).order_by("name")),
+        "conversations": list(
+            rows.select_related("number", "current_agent", "department").order_by("-last_message_at", "-pk")[:50]
+        ),
+        "form": form,
+        "can_edit": request.user.can("contacts.edit"),
+    }
