@@ -1,0 +1,336 @@
+"""`interactive_buttons` (one to three) and `interactive_list` (up to ten rows): a menu, each option an exit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from conversations import content
+from flows.engine import phrases
+from flows.engine.events import Event, Reply, TimerFired
+from flows.engine.fields import EMPTY, Fields, Wording
+from flows.engine.nodes import menus
+from flows.engine.nodes.base import Go, Handle, Node, Outcome, Stay
+from flows.engine.work import NodeError, Work
+from pytake.core.expressions.values import member, text_of, walk
+from pytake.core.templating import Template
+from pytake.core.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button or row of the graph."""
+
+    id: str
+    title: Wording
+    description: Wording = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Menu(Node):
+    """What both menus do with an answer."""
+
+    waits: ClassVar[bool] = True
+
+    variable: str = ""
+    patience: menus.Patience = menus.DEFAULT
+    error_message: Wording = EMPTY
+
+    def show(self, work: Work) -> list[menus.Option]:
+        """Send the menu; return the options shown."""
+        raise NotImplementedError
+
+    def exit_for(self, option: menus.Option) -> str:
+        """Return the handle of an option."""
+        return option.id
+
+    def enter(self, work: Work) -> Outcome:
+        """Show the menu and wait."""
+        options = self.show(work)
+        menus.remember(work, options)
+        menus.keep_menu(work)
+        return self.patience.ask(work)
+
+    def receive(self, work: Work, event: Event) -> Outcome:
+        """Match the reply with an option shown."""
+        match event:
+            case TimerFired():
+                return self.patience.overdue(work)
+            case Reply():
+                option = menus.match(menus.shown(work), event)
+                if option is None:
+                    return self._wrong(work)
+                if self.variable:
+                    work.set(self.variable, option.value if option.value is not None else _chosen(option))
+                return Go(self.exit_for(option))
+            case _:
+                return Stay()
+
+    def _wrong(self, work: Work) -> Outcome:
+        outcome = self.patience.wrong(work, menus.complaint(work, self.error_message, "choice"))
+        if outcome is not None:
+            return outcome
+        menus.show_again(work)
+        self.patience.arm(work)
+        return Stay()
+
+    def assigns(self) -> Iterable[str]:
+        """Return the variable of the answer."""
+        return (self.variable,) if self.variable else ()
+
+
+def _chosen(option: menus.Option) -> dict[str, Any]:
+    return {"id": option.id, "title": option.title}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buttons(_Menu):
+    """One to three reply buttons."""
+
+    type: ClassVar[str] = "interactive_buttons"
+
+    body: Wording
+    header: Wording = EMPTY
+    footer: Wording = EMPTY
+    buttons: tuple[Choice, ...] = ()
+
+    @classmethod
+    def parse(cls, fields: Fields, *, id: str, label: str) -> Buttons:  # noqa: A002  # the word of the schema
+        """Read body, header, footer, buttons, variable, patience."""
+        return cls(
+            id=id,
+            label=label,
+            body=fields.wording("body", required=True, limit=content.BUTTON_BODY_MAX),
+            header=fields.wording("header", limit=content.HEADER_MAX),
+            footer=fields.wording("footer", limit=content.FOOTER_MAX),
+            buttons=read_buttons(fields),
+            variable=fields.word("variable"),
+            error_message=fields.wording("error_message"),
+            patience=menus.patience(fields),
+        )
+
+    def handles(self) -> tuple[Handle, ...]:
+        """Return one exit a button."""
+        return (*(Handle(button.id) for button in self.buttons), *self.patience.handles())
+
+    def show(self, work: Work) -> list[menus.Option]:
+        """Send body and buttons."""
+        return send_buttons(work, self.body, self.buttons, header=self.header, footer=self.footer)
+
+    def templates(self) -> Iterable[Template]:
+        """Return all texts."""
+        for wording in (self.body, self.header, self.footer, *(button.title for button in self.buttons)):
+            yield from wording.texts.values()
+
+    def reply_ids(self) -> Iterable[str]:
+        """Return the ids of the buttons."""
+        return (button.id for button in self.buttons)
+
+    def excerpt(self) -> str:
+        """Return the body."""
+        return self.body.choose("pt-br").source
+
+
+def read_buttons(fields: Fields) -> tuple[Choice, ...]:
+    """Read one to three buttons with unique ids and titles."""
+    choices: list[Choice] = []
+    for item in fields.items("buttons", low=1, high=content.BUTTONS_MAX):
+        title = item.wording("title", required=True, limit=content.BUTTON_TITLE_MAX)
+        choices.append(Choice(item.word("id"), title))
+        item.finish()
+    _unique(fields, choices, "buttons")
+    return tuple(choices)
+
+
+def _unique(fields: Fields, choices: list[Choice], key: str) -> None:
+    ids = [choice.id for choice in choices]
+    titles = [fold(choice.title.choose("pt-br").source) for choice in choices]
+    if not all(ids) or len(set(ids)) != len(ids):
+        fields.fail("duplicate_option", "ids must be given and differ", key=key, fix="Give each option its own id.")
+    if len(set(titles)) != len(titles):
+        fields.fail("duplicate_option", "titles must differ", key=key, fix="Give each option its own title.")
+
+
+def send_buttons(
+    work: Work, body: Wording, buttons: tuple[Choice, ...], *, header: Wording = EMPTY, footer: Wording = EMPTY
+) -> list[menus.Option]:
+    """Send a text with buttons; return the options shown."""
+    language = work.env.language
+    options = [
+        menus.Option(button.id, work.render(button.title.choose(language))[: content.BUTTON_TITLE_MAX])
+        for button in buttons
+    ]
+    _send(
+        work,
+        lambda: content.Buttons(
+            body=work.render(body.choose(language))[: content.BUTTON_BODY_MAX],
+            header=work.render(header.choose(language))[: content.HEADER_MAX],
+            footer=work.render(footer.choose(language))[: content.FOOTER_MAX],
+            buttons=tuple(content.Button(id=option.id, title=option.title) for option in options),
+        ),
+    )
+    return options
+
+
+def _send(work: Work, build: Any) -> None:
+    try:
+        work.send(build())
+    except content.ContentError as exc:
+        raise NodeError("content_limit", str(exc)) from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListMenu(_Menu):
+    """A button that opens up to ten rows, fixed or taken from a list variable."""
+
+    type: ClassVar[str] = "interactive_list"
+
+    body: Wording
+    button: Wording = EMPTY
+    header: Wording = EMPTY
+    footer: Wording = EMPTY
+    sections: tuple[tuple[Wording, tuple[Choice, ...]], ...] = ()
+    rows_from: str = ""
+    value_field: str = "id"
+    label_field: str = "title"
+    description_field: str = "description"
+    routing: str = "per_row"
+
+    @classmethod
+    def parse(cls, fields: Fields, *, id: str, label: str) -> ListMenu:  # noqa: A002  # the word of the schema
+        """Read body, button, sections or rows_from, routing, variable, patience."""
+        rows_from = fields.word("rows_from")
+        sections = () if rows_from else _sections(fields)
+        fields.known.add("sections")
+        return cls(
+            id=id,
+            label=label,
+            body=fields.wording("body", required=True, limit=content.LIST_BODY_MAX),
+            button=fields.wording("button", limit=content.LIST_BUTTON_MAX),
+            header=fields.wording("header", limit=content.HEADER_MAX),
+            footer=fields.wording("footer", limit=content.FOOTER_MAX),
+            sections=sections,
+            rows_from=rows_from,
+            value_field=fields.word("value_field", "id"),
+            label_field=fields.word("label_field", "title"),
+            description_field=fields.word("description_field", "description"),
+            routing="selected" if rows_from else fields.one_of("routing", ("per_row", "selected"), "per_row"),
+            variable=fields.word("variable"),
+            error_message=fields.wording("error_message"),
+            patience=menus.patience(fields),
+        )
+
+    def handles(self) -> tuple[Handle, ...]:
+        """Return one exit a row, or `selected`."""
+        exits = (
+            (Handle("selected"),)
+            if self.routing == "selected"
+            else tuple(Handle(row.id) for _, rows in self.sections for row in rows)
+        )
+        return (*exits, *self.patience.handles())
+
+    def exit_for(self, option: menus.Option) -> str:
+        """Return the row's id, or `selected`."""
+        return "selected" if self.routing == "selected" else option.id
+
+    def show(self, work: Work) -> list[menus.Option]:
+        """Send body and rows."""
+        sections = self._from_variable(work) if self.rows_from else self._fixed(work)
+        send_list(work, self.body, sections, button=self.button, header=self.header, footer=self.footer)
+        return [menus.Option(row.id, row.title) for section in sections for row in section.rows]
+
+    def _fixed(self, work: Work) -> tuple[content.Section, ...]:
+        language = work.env.language
+        return tuple(
+            content.Section(
+                title=work.render(title.choose(language))[: content.SECTION_TITLE_MAX],
+                rows=tuple(
+                    content.Row(
+                        id=row.id,
+                        title=work.render(row.title.choose(language))[: content.ROW_TITLE_MAX],
+                        description=work.render(row.description.choose(language))[: content.ROW_DESCRIPTION_MAX],
+                    )
+                    for row in rows
+                ),
+            )
+            for title, rows in self.sections
+        )
+
+    def _from_variable(self, work: Work) -> tuple[content.Section, ...]:
+        items = walk(work.lookup, tuple(self.rows_from.split(".")))
+        if not isinstance(items, list) or not items:
+            raise NodeError("no_rows", f"{self.rows_from} is not a list with items")
+        rows = tuple(
+            content.Row(
+                id=text_of(member(item, self.value_field) or index)[: content.ROW_ID_MAX],
+                title=text_of(member(item, self.label_field) or item)[: content.ROW_TITLE_MAX],
+                description=text_of(member(item, self.description_field))[: content.ROW_DESCRIPTION_MAX],
+            )
+            for index, item in enumerate(items[: content.ROWS_MAX], start=1)
+        )
+        return (content.Section(rows=rows),)
+
+    def templates(self) -> Iterable[Template]:
+        """Return all texts."""
+        for wording in (self.body, self.button, self.header, self.footer):
+            yield from wording.texts.values()
+        for title, rows in self.sections:
+            for wording in (title, *(row.title for row in rows), *(row.description for row in rows)):
+                yield from wording.texts.values()
+
+    def reply_ids(self) -> Iterable[str]:
+        """Return the ids of the rows."""
+        return (row.id for _, rows in self.sections for row in rows)
+
+    def excerpt(self) -> str:
+        """Return the body."""
+        return self.body.choose("pt-br").source
+
+
+def _sections(fields: Fields) -> tuple[tuple[Wording, tuple[Choice, ...]], ...]:
+    sections: list[tuple[Wording, tuple[Choice, ...]]] = []
+    rows: list[Choice] = []
+    for item in fields.items("sections", low=1, high=content.SECTIONS_MAX):
+        title = item.wording("title", limit=content.SECTION_TITLE_MAX)
+        own: list[Choice] = []
+        for row in item.items("rows", low=1, high=content.ROWS_MAX):
+            own.append(
+                Choice(
+                    row.word("id"),
+                    row.wording("title", required=True, limit=content.ROW_TITLE_MAX),
+                    row.wording("description", limit=content.ROW_DESCRIPTION_MAX),
+                )
+            )
+            row.finish()
+        item.finish()
+        sections.append((title, tuple(own)))
+        rows.extend(own)
+    if len(rows) > content.ROWS_MAX:
+        fields.fail("count", f"at most {content.ROWS_MAX} rows in all sections", key="sections")
+    _unique(fields, rows, "sections")
+    return tuple(sections)
+
+
+def send_list(
+    work: Work,
+    body: Wording,
+    sections: tuple[content.Section, ...],
+    *,
+    button: Wording = EMPTY,
+    header: Wording = EMPTY,
+    footer: Wording = EMPTY,
+) -> None:
+    """Send a text with a list of rows."""
+    from_engine = phrases.say("options", work.env.language)
+    language = work.env.language
+    _send(
+        work,
+        lambda: content.ListMenu(
+            body=work.render(body.choose(language))[: content.LIST_BODY_MAX],
+            button=(work.render(button.choose(language)) or from_engine)[: content.LIST_BUTTON_MAX],
+            sections=sections,
+            header=work.render(header.choose(language))[: content.HEADER_MAX],
+            footer=work.render(footer.choose(language))[: content.FOOTER_MAX],
+        ),
+    )

@@ -1,0 +1,42 @@
+"""Dates and times as people write them in flows."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Final
+
+_TOKENS: Final = {
+    "YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d", "HH": "%H", "mm": "%M", "ss": "%S",
+}  # fmt: skip
+_TOKEN: Final = re.compile("|".join(sorted(_TOKENS, key=len, reverse=True)))
+_KNOWN: Final = ("%d/%m/%Y %H:%M", "%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y")
+
+
+def directives(pattern: str) -> str:
+    """Return `DD/MM/YYYY HH:mm` as `%d/%m/%Y %H:%M`; patterns with % stay."""
+    return pattern if "%" in pattern else _TOKEN.sub(lambda match: _TOKENS[match.group()], pattern)
+
+
+def format_moment(moment: date | datetime, pattern: str) -> str:
+    """Return the date in the pattern."""
+    return moment.strftime(directives(pattern))
+
+
+def parse_moment(text: str, pattern: str | None = None) -> date | datetime | None:
+    """Return the date or datetime that a text means (pattern, ISO or DD/MM/YYYY), or None."""
+    stripped = text.strip()
+    if pattern:
+        return _strptime(stripped, directives(pattern))
+    try:
+        return datetime.fromisoformat(stripped) if len(stripped) > 10 else date.fromisoformat(stripped)
+    except ValueError:
+        return next((moment for known in _KNOWN if (moment := _strptime(stripped, known))), None)
+
+
+def _strptime(text: str, pattern: str) -> date | datetime | None:
+    try:
+        moment = datetime.strptime(text, pattern)  # noqa: DTZ007  # wall time, no zone known here
+    except ValueError:
+        return None
+    return moment if "%H" in pattern else moment.date()

@@ -1,0 +1,277 @@
+"""The built-in functions of expressions. Each takes plain values and returns one."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid as uuids
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from pytake.core import patterns, phones
+from pytake.core.dates import format_moment, parse_moment
+from pytake.core.expressions import operators
+from pytake.core.expressions.values import ExpressionError, Value, is_empty, member, number_of, text_of
+from pytake.core.money import format_currency, format_number
+
+if TYPE_CHECKING:
+    from pytake.core.expressions.evaluate import Scope
+
+LIST_MAX: Final = 1000
+TEXT_MAX: Final = 64 * 1024
+Function = Callable[..., Value]
+
+
+def call(name: str, arguments: list[Value], scope: Scope) -> Value:
+    """Return what the function gives; raises ExpressionError for an unknown one or unfit arguments."""
+    if name in _CLOCKED:
+        arguments = [scope, *arguments]
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise ExpressionError(f"there is no function {name!r}")
+    try:
+        result = function(*arguments)
+    except (TypeError, ValueError, KeyError, IndexError, patterns.PatternError, OverflowError) as exc:
+        if isinstance(exc, ExpressionError):
+            raise
+        raise ExpressionError(f"{name}() cannot take these arguments") from exc
+    if isinstance(result, list) and len(result) > LIST_MAX:
+        raise ExpressionError(f"a list holds at most {LIST_MAX} items")
+    if isinstance(result, str) and len(result) > TEXT_MAX:
+        raise ExpressionError("the text is too long")
+    return result
+
+
+def _number(value: Value) -> Decimal:
+    number = number_of(value)
+    if number is None:
+        raise ExpressionError(f"{text_of(value)[:40]!r} is not a number")
+    return number
+
+
+def _whole(value: Value) -> int:
+    return int(_number(value))
+
+
+def _list(value: Value) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise ExpressionError("a list is expected")
+    return list(value)
+
+
+def _round(value: Value, digits: Value = 0) -> Decimal:
+    return _number(value).quantize(Decimal(1).scaleb(-_whole(digits)), ROUND_HALF_UP)
+
+
+def _length(value: Value) -> int:
+    return len(value) if isinstance(value, list | Mapping) else len(text_of(value))
+
+
+def _sum(values: Value) -> Decimal:
+    return sum((_number(item) for item in _list(values)), Decimal(0))
+
+
+def _extreme(pick: Callable[..., Decimal]) -> Function:
+    def function(*values: Value) -> Value:
+        items = _list(values[0]) if len(values) == 1 and isinstance(values[0], list) else list(values)
+        return pick(_number(item) for item in items) if items else None
+
+    return function
+
+
+def _sort(values: Value, field: Value = None) -> list[Any]:
+    def key(item: Value) -> tuple[int, Any]:
+        value = item if field is None else member(item, text_of(field))
+        number = number_of(value)
+        return (0, number) if number is not None else (1, text_of(value).casefold())
+
+    return sorted(_list(values), key=key)
+
+
+def _unique(values: Value) -> list[Any]:
+    kept: list[Any] = []
+    for item in _list(values):
+        if not any(operators.equal(item, other) for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _item(values: Value, index: Value) -> Value:
+    items, at = _list(values), _whole(index)
+    return items[at] if 0 <= at < len(items) else None
+
+
+def _first(values: Value) -> Value:
+    items = _list(values)
+    return items[0] if items else None
+
+
+def _last(values: Value) -> Value:
+    items = _list(values)
+    return items[-1] if items else None
+
+
+def _slice(values: Value, start: Value, end: Value = None) -> Value:
+    stop = None if end is None else _whole(end)
+    return _list(values)[_whole(start) : stop]
+
+
+def _substring(text: Value, start: Value, length: Value = None) -> str:
+    begin = max(_whole(start), 0)
+    return text_of(text)[begin:] if length is None else text_of(text)[begin : begin + max(_whole(length), 0)]
+
+
+def _filter(values: Value, field: Value, wanted: Value) -> list[Any]:
+    return [item for item in _list(values) if operators.equal(member(item, text_of(field)), wanted)]
+
+
+def _get(value: Value, key: Value, default: Value = None) -> Value:
+    found = member(value, text_of(key))
+    return default if found is None else found
+
+
+def _merge(*objects: Value) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for value in objects:
+        merged.update(value or {})
+    return merged
+
+
+def _coalesce(*values: Value) -> Value:
+    return next((value for value in values if not is_empty(value)), None)
+
+
+def _type(value: Value) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float | Decimal):
+        return "number"
+    return "list" if isinstance(value, list) else "object" if isinstance(value, Mapping) else "text"
+
+
+def _parse_json(text: Value) -> Value:
+    try:
+        return json.loads(text_of(text))
+    except (json.JSONDecodeError, RecursionError) as exc:
+        raise ExpressionError("the text is not JSON") from exc
+
+
+def _now(scope: Scope) -> str:
+    return scope.now.astimezone(scope.zone).isoformat(timespec="seconds")
+
+
+def _today(scope: Scope) -> str:
+    return scope.now.astimezone(scope.zone).date().isoformat()
+
+
+def _moment(value: Value) -> date | datetime:
+    moment = parse_moment(text_of(value))
+    if moment is None:
+        raise ExpressionError(f"{text_of(value)[:40]!r} is not a date")
+    return moment
+
+
+def _add_days(value: Value, days: Value) -> str:
+    return (_moment(value) + timedelta(days=_whole(days))).isoformat()
+
+
+def _add_hours(value: Value, hours: Value) -> str:
+    moment = _moment(value)
+    base = moment if isinstance(moment, datetime) else datetime.combine(moment, datetime.min.time())
+    return (base + timedelta(hours=float(_number(hours)))).isoformat()
+
+
+def _day(value: Value) -> date:
+    moment = _moment(value)
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _weekday(value: Value) -> int:
+    return _day(value).isoweekday()
+
+
+def _now_plus(scope: Scope, days: Value) -> str:
+    return (scope.now.astimezone(scope.zone).date() + timedelta(days=_whole(days))).isoformat()
+
+
+def _coupon(scope: Scope, prefix: Value = "", length: Value = 8) -> str:
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    size = max(1, min(_whole(length), 32))
+    return text_of(prefix) + "".join(scope.rng.choice(alphabet) for _ in range(size))
+
+
+def _uuid(scope: Scope) -> str:
+    return str(uuids.UUID(int=scope.rng.getrandbits(128), version=4))
+
+
+def _date(text: Value, pattern: Value = None) -> str | None:
+    moment = parse_moment(text_of(text), None if pattern is None else text_of(pattern))
+    return moment.isoformat() if moment else None
+
+
+_CLOCKED: Final = {"now", "today", "uuid", "coupon", "now_plus"}
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "len": _length,
+    "lower": lambda text: text_of(text).lower(),
+    "upper": lambda text: text_of(text).upper(),
+    "trim": lambda text: text_of(text).strip(),
+    "title": lambda text: text_of(text).title(),
+    "replace": lambda text, old, new: text_of(text).replace(text_of(old), text_of(new)),
+    "split": lambda text, mark=",": [part.strip() for part in text_of(text).split(text_of(mark))],
+    "join": lambda values, mark=", ": text_of(mark).join(text_of(item) for item in _list(values)),
+    "substring": _substring,
+    "starts_with": lambda text, start: text_of(text).casefold().startswith(text_of(start).casefold()),
+    "ends_with": lambda text, end: text_of(text).casefold().endswith(text_of(end).casefold()),
+    "contains": lambda value, part: operators.compare(value, "contains", part),
+    "digits": lambda text: re.sub(r"\D", "", text_of(text)),
+    "format_phone": lambda text: phones.format_phone(phones.digits_of(text_of(text))),
+    "matches": lambda text, pattern: patterns.matches(text_of(pattern), text_of(text)),
+    "number": number_of,
+    "round": _round,
+    "floor": lambda value: _number(value).to_integral_value(ROUND_FLOOR),
+    "ceil": lambda value: _number(value).to_integral_value(ROUND_CEILING),
+    "abs": lambda value: abs(_number(value)),
+    "min": _extreme(min),
+    "max": _extreme(max),
+    "sum": _sum,
+    "format_number": lambda value, digits=2: format_number(_number(value), _whole(digits)),
+    "format_currency": lambda value: format_currency(_number(value)),
+    "first": _first,
+    "last": _last,
+    "item": _item,
+    "slice": _slice,
+    "append": lambda values, value: [*_list(values), value],
+    "concat": lambda *lists: [item for values in lists for item in _list(values)],
+    "map": lambda values, field: [member(item, text_of(field)) for item in _list(values)],
+    "filter": _filter,
+    "sort": _sort,
+    "unique": _unique,
+    "count": lambda values: _length(values) if values is not None else 0,
+    "get": _get,
+    "lookup": _get,
+    "keys": list,
+    "values": lambda value: list(value.values()),
+    "merge": _merge,
+    "now": _now,
+    "today": _today,
+    "now_plus": _now_plus,
+    "date": _date,
+    "add_days": _add_days,
+    "add_hours": _add_hours,
+    "diff_days": lambda a, b: (_day(b) - _day(a)).days,
+    "weekday": _weekday,
+    "format_date": lambda value, pattern="DD/MM/YYYY": format_moment(_moment(value), text_of(pattern)),
+    "is_business_day": lambda value: _weekday(value) <= 5,
+    "coalesce": _coalesce,
+    "type": _type,
+    "is_empty": is_empty,
+    "uuid": _uuid,
+    "coupon": _coupon,
+    "json": _parse_json,
+}

@@ -1,0 +1,16 @@
+"""Numbers as Brazilians read them."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def format_number(value: Decimal, digits: int = 2) -> str:
+    """Return 1234.5 as 1.234,50."""
+    rounded = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{rounded:,.{digits}f}".replace(",", " ").replace(".", ",").replace(" ", ".")
+
+
+def format_currency(value: Decimal) -> str:
+    """Return 1234.5 as R$ 1.234,50."""
+    return f"R$ {format_number(value)}"
