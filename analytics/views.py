@@ -24,14 +24,14 @@ def home(request: HttpRequest) -> HttpResponse:
         "steps": steps,
         "ready": all(steps.values()),
         "threads": today.threads(user),
-        "messages": today.messages(now=now),
+        "volume": today.messages(now=now),
         "hours": today.hours(now=now),
         "waiting": today.waiting(user),
         "failed": today.failed(user, now=now),
         "numbers": today.ailing_numbers(),
         "dead": today.dead_items(),
         "flows": today.failing_flows(now=now),
-        "simulator_url": getattr(settings, "SIMULATOR_PUBLIC_URL", ""),
+        "simulator_url": settings.SIMULATOR_URL,
         "is_staff": user.is_staff,
     }
     context["calm"] = not any(context[name] for name in ("waiting", "failed", "numbers", "dead", "flows"))

@@ -212,6 +212,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", _("Portuguese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "pytake" / "locale"]
+FORMAT_MODULE_PATH = ["pytake.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

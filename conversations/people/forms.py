@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Contact
 
+if TYPE_CHECKING:
+    ContactModelForm = forms.ModelForm[Contact]
+else:
+    ContactModelForm = forms.ModelForm
 
-class ContactForm(forms.ModelForm[Contact]):
+
+class ContactForm(ContactModelForm):
     """Name, e-mail, company, document, notes and the VIP mark."""
 
     class Meta:

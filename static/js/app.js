@@ -57,6 +57,7 @@ for (const shown of document.querySelectorAll("#toasts > .toast")) {
   setTimeout(() => shown.remove(), shown.classList.contains("is-bad") ? 10000 : 5000);
 }
 document.addEventListener("htmx:responseError", (event) => {
+  if (event.target.closest?.("[data-session]")) return;
   const id = event.detail.xhr.getResponseHeader("X-Request-Id") ?? "";
   toast(`${event.detail.xhr.status} ${id}`.trim(), "error");
 });

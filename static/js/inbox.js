@@ -52,6 +52,9 @@ function opened() {
   restoreDrafts();
   if (id && Number(thread().dataset.unread) > 0) {
     thread().dataset.unread = 0;
+    const row = document.getElementById(`c-${id}`);
+    row?.querySelector(".conv-text .count")?.remove();
+    row?.firstElementChild.classList.remove("is-unread");
     post(`/inbox/${id}/read/`).catch(() => {});
   }
 }
@@ -197,7 +200,7 @@ function setMode(mode) {
   const composer = $("#composer");
   if (!composer || (mode === "reply" && !$(".write-reply", composer))) return;
   composer.dataset.mode = mode;
-  for (const tab of $$("[data-mode-choice]", composer)) tab.toggleAttribute("aria-current", tab.dataset.modeChoice === mode);
+  for (const tab of $$("[data-mode-choice]", composer)) tab.setAttribute("aria-pressed", String(tab.dataset.modeChoice === mode));
   $(`.write-${mode} textarea`, composer)?.focus();
 }
 document.addEventListener("click", (event) => {
