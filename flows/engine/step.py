@@ -193,7 +193,7 @@ def _execute(run: _Run, node_id: str) -> Outcome:
     error = outcome.error_code if isinstance(outcome, Go) else ""
     run.work.effects.append(Visit(node_id=node_id, node_type=node.type, handle=handle, error_code=error))
     run.sleeping = isinstance(outcome, Stay) and outcome.sleeping
-    if len(str(run.work.variables)) > VARIABLES_MAX:
+    if run.work.size > VARIABLES_MAX:
         return _failed(run, NodeError("variables_too_large", "the session holds more than 256 KB"))
     return outcome
 

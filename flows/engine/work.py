@@ -60,6 +60,8 @@ class Work:
     question: dict[str, Any]
     effects: list[Effect] = field(default_factory=list)
     sent: int = 0
+    # Characters stored during this turn, an upper bound of growth.
+    size: int = 0
     node_id: str = ""
 
     def scope(self) -> Scope:
@@ -82,8 +84,11 @@ class Work:
 
     def set(self, name: str, value: Any) -> None:
         """Store a variable; too large a value raises NodeError."""
-        if isinstance(value, str | list | dict) and len(str(value)) > VARIABLE_MAX:
-            raise NodeError("variable_too_large", f"{name} is larger than {VARIABLE_MAX} characters")
+        if isinstance(value, str | list | dict):
+            size = len(value) if isinstance(value, str) else len(str(value))
+            if size > VARIABLE_MAX:
+                raise NodeError("variable_too_large", f"{name} is larger than {VARIABLE_MAX} characters")
+            self.size += size
         self.variables[name] = value
 
     def render(self, template: Template) -> str:

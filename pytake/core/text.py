@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _SPACES: Final = re.compile(r"\s+")
@@ -15,6 +16,7 @@ def without_accents(text: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
 
 
+@lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """Return the form in which answers are compared: no case, accents, emoji, punctuation, doubled spaces."""
     plain = without_accents(text).casefold()

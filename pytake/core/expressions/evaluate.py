@@ -48,7 +48,8 @@ def evaluate(tree: Node, scope: Scope) -> Value:
             value = plain(_value(tree, scope))
         except (InvalidOperation, DivisionByZero, ZeroDivisionError, OverflowError) as exc:
             raise ExpressionError("the arithmetic has no result (division by zero?)") from exc
-    if len(text_of(value)) > RESULT_MAX:
+    # Lists and objects are measured where they are stored.
+    if isinstance(value, str) and len(value) > RESULT_MAX:
         raise ExpressionError("the result is too large")
     return value
 

@@ -14,7 +14,7 @@ Value: TypeAlias = Any
 Lookup: TypeAlias = Callable[[str], Value]
 
 _NUMBER: Final = re.compile(r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)([.,]\d+)?$")
-MISSING: Final = None
+_ALREADY_PLAIN: Final = {str, int, bool, float, type(None)}
 
 
 class ExpressionError(ValueError):
@@ -53,7 +53,10 @@ def _parse_number(text: str) -> Decimal | None:
 
 def plain(value: Value) -> Value:
     """Return the value as JSON can hold it: decimals become int or float, dates ISO texts."""
-    if isinstance(value, Decimal):
+    kind = type(value)
+    if kind in _ALREADY_PLAIN:
+        return value
+    if kind is Decimal:
         return int(value) if value == value.to_integral_value() and abs(value) < 10**15 else float(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -66,11 +69,11 @@ def plain(value: Value) -> Value:
 
 def text_of(value: Value) -> str:
     """Return the value as people read it; null is empty text."""
+    if type(value) is str:
+        return value
     value = plain(value)
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
