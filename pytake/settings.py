@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_prometheus",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "import_export",
     "rest_framework",
     "template_partials",
@@ -162,12 +163,15 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 # django-axes locks; allauth's own limiter would count the same failures a second time.
 ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "pytake.accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PyTake"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=30)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_USERNAME_CALLABLE = "pytake.accounts.lockout.username_of"
+AXES_CLIENT_IP_CALLABLE = "pytake.infra.client.ip_of"
+AXES_LOCKOUT_CALLABLE = "pytake.accounts.lockout.response"
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -289,6 +293,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PAGINATION_CLASS": "pytake.infra.paging.ListPagination",
     "DEFAULT_SCHEMA_CLASS": "pytake.infra.openapi.DocumentedSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["pytake.accounts.rates.RequestRates"],
     "EXCEPTION_HANDLER": "pytake.errors.api_exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -301,6 +306,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "pytake.infra.openapi.complete",
+    ],
 }
 
 # --- WhatsApp ---------------------------------------------------------------------------------
@@ -325,6 +334,8 @@ INBOUND_HANDLERS = [
     "flows.inbound.answer",
     "conversations.inbox.routing.queue_unanswered",
 ]
+# Called with every change made in the admin.
+AUDIT_RECORDER = "pytake.accounts.audit.record"
 # Called when an agent takes a thread (conversation), and when one gives it back to the bot (conversation, now=…).
 AGENT_TOOK_THREAD = "flows.sessions.pause_for_agent"
 AGENT_RELEASED_THREAD = "flows.sessions.resume_after_agent"

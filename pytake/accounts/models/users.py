@@ -126,6 +126,9 @@ class User(AbstractBaseUser, Row):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # What the credentials in use allow at most (scopes of an API token); None = everything the person may.
+    limited_to: frozenset[str] | None = None
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["full_name"]
@@ -177,6 +180,8 @@ class User(AbstractBaseUser, Row):
 
     def can(self, code: str) -> bool:
         """Return whether the person has permission `code`, such as `contacts.edit`."""
+        if self.limited_to is not None and code not in self.limited_to:
+            return False
         return self.is_active and (self.is_super_admin or code in self.permission_codes)
 
     def has_perm(self, perm: str, obj: object | None = None) -> bool:
