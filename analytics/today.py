@@ -112,7 +112,7 @@ def waiting(user: User) -> list[tuple[Conversation, str]]:
 def failed(user: User, *, now: datetime) -> list[Failed]:
     """Return the latest messages of two days that failed or whose outcome is unknown."""
     rows = (
-        Message.objects.visible_to(user)
+        Message.objects.filter(conversation__in=Conversation.objects.visible_to(user))
         .filter(created_at__gte=now - timedelta(days=2), direction="outbound")
         .filter(Q(status=Message.Status.FAILED) | Q(dispatch_state__in=["unknown", "abandoned"]))
         .select_related("contact")

@@ -63,9 +63,7 @@ def _reopen(row: Conversation, request: HttpRequest, now: datetime) -> Said:
 def _transfer(row: Conversation, request: HttpRequest, now: datetime) -> Said:
     data = _clean(TransferForm(request.POST))
     department = data["department"]
-    threads.transfer(
-        row, department=department, by=request.user, now=now, note=data["note"], version=data["version"]
-    )
+    threads.transfer(row, department=department, by=request.user, now=now, note=data["note"], version=data["version"])
     return _("Transferred to %(department)s") % {"department": department}
 
 
@@ -89,9 +87,7 @@ def _retry(row: Conversation, request: HttpRequest, now: datetime) -> Said:
     if failed is None:
         raise NotFoundError(_("There is no failed message to send again."))
     # The key names the failed message: pressing twice sends once.
-    threads.reply(
-        row, text=failed.text, by=request.user, now=now, client_key=f"retry-{failed.pk.hex}", retry_of=failed
-    )
+    threads.reply(row, text=failed.text, by=request.user, now=now, client_key=f"retry-{failed.pk.hex}", retry_of=failed)
     return _("Sent again")
 
 
@@ -210,12 +206,19 @@ def window(row: Conversation, *, now: datetime) -> str:
     return "warn" if left < timedelta(hours=4) else "ok"
 
 
-_SENDERS: Final = {"contact": "", "bot": "bot", "agent": "headset", "system": "zap", "api": "code", "campaign": "megaphone"}
+_SENDERS: Final = {
+    "contact": "",
+    "bot": "bot",
+    "agent": "headset",
+    "system": "zap",
+    "api": "code",
+    "campaign": "megaphone",
+}
 
 
 def row(row: Conversation, user: User, *, now: datetime, chosen: uuid.UUID | None, base: str) -> dict[str, Any]:
     """Return what a row of the list shows."""
-    query = base.split("&c=")[0]
+    query = base.split("&c=", maxsplit=1)[0]
     return {
         "conversation": row,
         "title": people.title(row.contact, user),

@@ -29,26 +29,34 @@ _WITH_PEOPLE: Final = (_S.QUEUED, _S.ACTIVE, _S.PENDING)
 _FOR_PEOPLE: Final = Q(status__in=_WITH_PEOPLE) | Q(status=_S.OPEN, is_bot_active=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A view of the list; `waiting` orders by who waits longest, else newest activity first."""
 
     key: str
     label: str | Promise
-    icon: str
-    waiting: bool
     empty: str | Promise
+    waiting: bool = True
 
 
 VIEWS: Final = (
-    View("people", _("To answer"), "inbox", True, _("Nobody waits for you. New conversations show up here by themselves.")),
-    View("mine", _("Mine"), "user-check", True, _("You have no conversation. Take one from “To answer”.")),
-    View("unassigned", _("Unassigned"), "user-plus", True, _("Every conversation that needs a person has one.")),
-    View("queue", _("Queue"), "list", True, _("The queues are empty.")),
-    View("bot", _("With the bot"), "bot", False, _("The bot is not talking with anybody.")),
-    View("all", _("All"), "layers", False, _("No conversation yet. The first message of a customer opens one.")),
-    View("closed", _("Ended"), "archive", False, _("No conversation has ended yet.")),
-)  # fmt: skip
+    View(
+        key="people",
+        label=_("To answer"),
+        empty=_("Nobody waits for you. New conversations show up here by themselves."),
+    ),
+    View(key="mine", label=_("Mine"), empty=_("You have no conversation. Take one from “To answer”.")),
+    View(key="unassigned", label=_("Unassigned"), empty=_("Every conversation that needs a person has one.")),
+    View(key="queue", label=_("Queue"), empty=_("The queues are empty.")),
+    View(key="bot", label=_("With the bot"), waiting=False, empty=_("The bot is not talking with anybody.")),
+    View(
+        key="all",
+        label=_("All"),
+        waiting=False,
+        empty=_("No conversation yet. The first message of a customer opens one."),
+    ),
+    View(key="closed", label=_("Ended"), waiting=False, empty=_("No conversation has ended yet.")),
+)
 BY_KEY: Final = {view.key: view for view in VIEWS}
 
 
@@ -87,9 +95,7 @@ def page(user: User, *, view: View, search: str = "", cursor: str = "", size: in
     return Page(rows=found[:size], next_cursor=_cursor(found[size - 1], waiting=waiting) if more else "")
 
 
-def _of_view(
-    rows: QuerySet[Conversation], view: View, user: User, *, searching: bool
-) -> QuerySet[Conversation]:
+def _of_view(rows: QuerySet[Conversation], view: View, user: User, *, searching: bool) -> QuerySet[Conversation]:
     match view.key:
         case "mine":
             return rows.filter(current_agent=user, status__in=[_S.ACTIVE, _S.PENDING])
@@ -116,9 +122,7 @@ def _by_waiting(rows: QuerySet[Conversation], cursor: str) -> QuerySet[Conversat
         return rows
     (waits, active_at), pk = point
     return rows.filter(
-        Q(waits__gt=waits)
-        | Q(waits=waits, active_at__lt=active_at)
-        | Q(waits=waits, active_at=active_at, pk__lt=pk)
+        Q(waits__gt=waits) | Q(waits=waits, active_at__lt=active_at) | Q(waits=waits, active_at=active_at, pk__lt=pk)
     )
 
 

@@ -15,7 +15,9 @@ def rooms_of(conversation: Conversation) -> list[str]:
     return [f"conversation:{conversation.pk}", f"inbox:{conversation.organization_id}"]
 
 
-def changed(conversation: Conversation, *, fields: list[str], now: datetime, by: User | None) -> list[events.EventDraft]:
+def changed(
+    conversation: Conversation, *, fields: list[str], now: datetime, by: User | None
+) -> list[events.EventDraft]:
     """Return the facts that tell of a changed thread."""
     data: dict[str, Any] = {
         "conversation_id": str(conversation.pk),

@@ -52,9 +52,14 @@ def hand_off(requests: list[HandOff], *, now: datetime) -> None:
         _pass_to_people(row, request, teams, now=now)
         lines.append(
             timeline.line(
-                row, "handoff", now=now, to="people", reason=request.reason, priority=row.priority,
+                row,
+                "handoff",
+                now=now,
+                to="people",
+                reason=request.reason,
+                priority=row.priority,
                 department=row.department.name if row.department else "",
-            )  # fmt: skip
+            )
         )
         if request.context.strip():
             notes.append(timeline.note(row, request.context.strip()))
@@ -157,8 +162,8 @@ class Teams:
         )
         for queue in queues:
             queue.department = by_id[queue.department_id]
-        people = User.objects.alive().filter(
-            pk__in=named, is_active=True, organization_id=tenancy.current_organization_id()
+        people = User.objects.filter(
+            deleted_at=None, pk__in=named, is_active=True, organization_id=tenancy.current_organization_id()
         )
         return cls(departments, queues, {str(user.pk): user for user in people} if named else {})
 

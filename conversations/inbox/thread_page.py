@@ -195,41 +195,36 @@ _ICONS: Final = {
 
 def happening(event: ConversationEvent) -> Happening:
     """Say how a line of the timeline reads."""
-    return Happening(
-        at=event.created_at, key=str(event.pk), icon=_ICONS.get(event.kind, "info"), text=_sentence(event)
-    )
+    return Happening(at=event.created_at, key=str(event.pk), icon=_ICONS.get(event.kind, "info"), text=_sentence(event))
+
+
+_SENTENCES: Final[dict[str, str | Promise]] = {
+    "assigned": gettext_lazy("%(who)s took the conversation"),
+    "transferred to": gettext_lazy("%(who)s transferred it to %(department)s"),
+    "transferred": gettext_lazy("%(who)s took it over from %(former)s"),
+    "handoff bot": gettext_lazy("%(who)s gave it back to the bot"),
+    "handoff to": gettext_lazy("The bot passed it to %(department)s"),
+    "handoff": gettext_lazy("The bot passed it to people"),
+    "queued to": gettext_lazy("No bot answered: queued for %(department)s"),
+    "queued": gettext_lazy("No bot answered: waiting for a person"),
+    "resolved": gettext_lazy("%(who)s resolved the conversation"),
+    "closed": gettext_lazy("%(who)s closed the conversation"),
+    "reopened": gettext_lazy("%(who)s reopened the conversation"),
+    "reopened by": gettext_lazy("The customer wrote again: reopened"),
+    "flow_started": gettext_lazy("The flow %(flow)s began"),
+    "flow_ended": gettext_lazy("The flow %(flow)s ended"),
+    "opened": gettext_lazy("The conversation began"),
+}
 
 
 def _sentence(event: ConversationEvent) -> str:
     data: dict[str, Any] = event.data
-    values = {"who": event.actor_label or _("The system"), "department": data.get("department", "")}
-    match event.kind:
-        case "assigned":
-            text = _("%(who)s took the conversation")
-        case "transferred" if data.get("department"):
-            text = _("%(who)s transferred it to %(department)s")
-        case "transferred":
-            text = _("%(who)s took it over from %(former)s")
-        case "handoff" if data.get("to") == "bot":
-            text = _("%(who)s gave it back to the bot")
-        case "handoff" if data.get("department"):
-            text = _("The bot passed it to %(department)s")
-        case "handoff":
-            text = _("The bot passed it to people")
-        case "queued" if data.get("department"):
-            text = _("No bot answered: queued for %(department)s")
-        case "queued":
-            text = _("No bot answered: waiting for a person")
-        case "resolved":
-            text = _("%(who)s resolved the conversation")
-        case "closed":
-            text = _("%(who)s closed the conversation")
-        case "reopened":
-            text = _("%(who)s reopened the conversation")
-        case "flow_started":
-            text = _("The flow %(flow)s began")
-        case "flow_ended":
-            text = _("The flow %(flow)s ended")
-        case kind:
-            return kind
-    return text % {**values, "former": data.get("former", ""), "flow": data.get("flow", "")}
+    key = event.kind
+    if data.get("to") == "bot":
+        key = f"{key} bot"
+    elif data.get("department") and f"{key} to" in _SENTENCES:
+        key = f"{key} to"
+    elif event.kind == "reopened" and not event.actor_label:
+        key = "reopened by"
+    values = {name: data.get(name, "") for name in ("department", "former", "flow")}
+    return str(_SENTENCES.get(key, key)) % {**values, "who": event.actor_label or _("The system")}

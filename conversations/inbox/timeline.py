@@ -24,9 +24,7 @@ def line(
     )
 
 
-def note(
-    conversation: Conversation, text: str, *, by: User | None = None, client_key: str | None = None
-) -> Message:
+def note(conversation: Conversation, text: str, *, by: User | None = None, client_key: str | None = None) -> Message:
     """Return an unsaved internal note; no code path sends it."""
     return Message(
         organization_id=conversation.organization_id,

@@ -128,7 +128,12 @@ def _list(request: HttpRequest, place: dict[str, Any]) -> dict[str, Any]:
         "rows": [actions.row(row, request.user, now=now, chosen=chosen, base=base) for row in found.rows],
         "next_page": f"{base}&cursor={found.next_cursor}" if found.next_cursor else "",
         "tabs": [
-            {"view": view, "count": figures.get(view.key), "here": view is place["view"], "url": _view_url(view, chosen)}
+            {
+                "view": view,
+                "count": figures.get(view.key),
+                "here": view is place["view"],
+                "url": _view_url(view, chosen),
+            }
             for view in lists.VIEWS
         ],
         "base": base,

@@ -1,0 +1,69 @@
+"""Contact pages through HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from conversations.models import Contact
+from conversations.people import contacts
+from pytake.accounts.models import Organization, User
+from pytake.infra import tenancy
+from tests import make
+
+SignIn = Callable[[User], Client]
+
+
+@pytest.fixture
+def joana(organization: Organization) -> Contact:
+    with tenancy.organization_context(organization.pk):
+        return make.contact(organization, name="Joana Prado", wa_id="5511987654321")
+
+
+def test_contacts_are_found_by_phone(client_as: SignIn, agent: User, joana: Contact) -> None:
+    page = client_as(agent).get("/inbox/contacts/", {"q": "98765 4321"}).content.decode()
+
+    assert "Joana Prado" in page
+
+
+def test_pages_show_everybody_once(organization: Organization, agent: User) -> None:
+    with tenancy.organization_context(organization.pk):
+        for number in range(contacts.PAGE + 5):
+            wrote = None if number % 3 == 0 else timezone.now() - timedelta(minutes=number // 4)
+            make.contact(organization, last_message_received_at=wrote)
+        first = contacts.page(agent)
+        second = contacts.page(agent, cursor=first.next_cursor)
+
+    seen = [row.pk for row in [*first.rows, *second.rows]]
+    assert (len(seen), len(set(seen)), second.next_cursor) == (contacts.PAGE + 5, contacts.PAGE + 5, "")
+
+
+def test_a_contact_is_edited(client_as: SignIn, agent: User, joana: Contact) -> None:
+    answer = client_as(agent).post(f"/inbox/contacts/{joana.pk}/", {"name": "Joana P.", "email": "j@exemplo.com.br"})
+
+    assert answer.status_code == 302
+    with tenancy.organization_context(joana.organization_id):
+        joana.refresh_from_db()
+    assert (joana.name, joana.email) == ("Joana P.", "j@exemplo.com.br")
+
+
+def test_a_wrong_e_mail_is_named_and_nothing_is_lost(client_as: SignIn, agent: User, joana: Contact) -> None:
+    answer = client_as(agent).post(f"/inbox/contacts/{joana.pk}/", {"name": "Jô", "email": "sem arroba"})
+
+    assert answer.status_code == 422
+    assert "sem arroba" in answer.content.decode()
+
+
+def test_viewers_see_but_do_not_edit(client_as: SignIn, viewer: User, joana: Contact) -> None:
+    client = client_as(viewer)
+
+    assert "98765-4321" not in client.get(f"/inbox/contacts/{joana.pk}/").content.decode()
+    assert client.post(f"/inbox/contacts/{joana.pk}/", {"name": "X"}).status_code == 403
+
+
+def test_strangers_find_nothing(client_as: SignIn, stranger: User, joana: Contact) -> None:
+    assert client_as(stranger).get(f"/inbox/contacts/{joana.pk}/").status_code == 404
