@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 Value: TypeAlias = Any
 Lookup: TypeAlias = Callable[[str], Value]
 
-_NUMBER: Final = re.compile(r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)([.,]\d+)?$")
 _ALREADY_PLAIN: Final = {str, int, bool, float, type(None)}
 
 
@@ -35,7 +34,7 @@ def number_of(value: Value) -> Decimal | None:
 
 
 def _parse_number(text: str) -> Decimal | None:
-    if not text or len(text) > 40 or not re.match(r"^[+-]?[\d.,]+$", text):
+    if not text or len(text) > 40 or not re.match(r"^[+-]?[0-9.,]+$", text):
         return None
     if "," in text and "." in text:
         # The later mark is the decimal one.
