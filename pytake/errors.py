@@ -11,6 +11,7 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -156,7 +157,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400 outside of API views."""
     if request.path.startswith(API_PREFIX):
         return _json(request, 400, _("The request cannot be read."))
-    return defaults.bad_request(request, exception)
+    return _page(request, 400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -177,4 +178,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 outside of API views."""
     if request.path.startswith(API_PREFIX):
         return _json(request, 500, _("Something went wrong on our side."))
-    return defaults.server_error(request)
+    return _page(request, 500)
+
+
+def _page(request: HttpRequest, status: int) -> HttpResponse:
+    """Show an error page that needs nothing but the request (Django's own leave out the request id)."""
+    return HttpResponse(render_to_string(f"{status}.html", {"request": request}), status=status)

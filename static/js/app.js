@@ -62,6 +62,16 @@ document.addEventListener("htmx:responseError", (event) => {
   toast(`${event.detail.xhr.status} ${id}`.trim(), "error");
 });
 
+// --- Fragments that a page fetched by itself: changed in place, so that focus, scroll and menus stay.
+export function morph(id, html) {
+  const next = new DOMParser().parseFromString(html, "text/html").getElementById(id);
+  const present = document.getElementById(id);
+  if (!next || !present) return;
+  window.Idiomorph.morph(present, next, { morphStyle: "outerHTML", ignoreActiveValue: true });
+  window.htmx.process(document.getElementById(id));
+  document.dispatchEvent(new CustomEvent("morphed", { detail: { id } }));
+}
+
 // --- Keys. No Alt or AltGr; nothing while a field has the focus.
 export function inField(target) {
   return Boolean(target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]"));

@@ -42,3 +42,4 @@ function tick() {
 tick();
 setInterval(tick, 1000);
 document.addEventListener("htmx:afterSettle", tick);
+document.addEventListener("morphed", tick);

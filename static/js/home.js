@@ -1,8 +1,10 @@
 // Keeps the figures of the home page fresh: hints arrive, the fragment asks for itself again.
+import { morph } from "./app.js";
+
 let timer = 0;
 async function refresh() {
   const answer = await fetch(location.href, { headers: { "HX-Request": "true" } });
-  if (answer.ok) window.htmx.swap("#day", await answer.text(), { swapStyle: "morph:outerHTML", swapDelay: 0, settleDelay: 0 });
+  if (answer.ok) morph("day", await answer.text());
 }
 function later() {
   clearTimeout(timer);

@@ -1,5 +1,5 @@
 // The inbox: live panes, optimistic replies, drafts, keys. Without it every link and form still works.
-import { inField, toast } from "./app.js";
+import { inField, morph, toast } from "./app.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -8,7 +8,6 @@ const thread = () => $("#thread");
 const timeline = () => $("#timeline");
 const openId = () => thread()?.dataset.conversation ?? "";
 const user = document.body.dataset.user;
-if (window.Idiomorph) window.Idiomorph.defaults.ignoreActiveValue = true;
 
 function later(wait, act) {
   let timer = 0;
@@ -47,8 +46,8 @@ function opened() {
     if (id) tell("join_room", `conversation:${id}`);
     shown = id;
     stuck = true;
-    toEnd();
   }
+  if (stuck) toEnd();
   restoreDrafts();
   if (id && Number(thread().dataset.unread) > 0) {
     thread().dataset.unread = 0;
@@ -65,14 +64,14 @@ const csrf = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFT
 const post = (url, body) => fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrf(), "HX-Request": "true", "HX-Target": "thread" } });
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  const id = event.detail.target.id;
+  const id = event.detail.target?.id;
   if (id === "thread") opened();
   if (id === "rows" || id === "more") opened();
   if (id === "older") joinDays();
 });
 let heightBefore = 0;
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id === "older") heightBefore = timeline().scrollHeight - timeline().scrollTop;
+  if (event.detail.target?.id === "older") heightBefore = timeline().scrollHeight - timeline().scrollTop;
 });
 function joinDays() {
   let last = "";
@@ -87,7 +86,7 @@ function joinDays() {
 function swapThread(html) {
   const before = new Set($$(".bubble.in", timeline()).map((bubble) => bubble.id));
   const keep = stuck;
-  window.htmx.swap("#thread", html, { swapStyle: "morph:outerHTML", swapDelay: 0, settleDelay: 0 });
+  morph("thread", html);
   for (const [key, bubble] of pending) {
     if ($(`[data-client-key="${key}"]`)) forget(key);
     else timeline()?.append(bubble);
@@ -122,7 +121,7 @@ let waitingRows = "";
 function swapRows(html) {
   waitingRows = "";
   const scroll = $("#list").scrollTop;
-  window.htmx.swap("#rows", html, { swapStyle: "morph:outerHTML", swapDelay: 0, settleDelay: 0 });
+  morph("rows", html);
   $("#list").scrollTop = scroll;
   opened();
 }

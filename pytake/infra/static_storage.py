@@ -1,0 +1,22 @@
+"""Static files with hashed names, in modules' import statements too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+# Built by `make assets`, never served: their imports name packages, not files.
+SOURCES: Final = ("css/src/", "build.mjs")
+
+
+class ModuleStaticFilesStorage(CompressedManifestStaticFilesStorage):
+    """Rewrites `import … from "./app.js"`; else a module would be loaded twice, under two names."""
+
+    support_js_module_import_aggregation = True
+
+    def post_process(self, paths: dict[str, Any], *args: Any, **options: Any) -> Iterator[Any]:
+        """Hash and compress what is served."""
+        served = {name: found for name, found in paths.items() if not name.startswith(SOURCES)}
+        yield from super().post_process(served, *args, **options)
