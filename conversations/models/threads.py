@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
 from conversations.models.teams import DepartmentMember
 from pytake.infra.ids import new_id
 from pytake.infra.tenant_models import TenantManager, TenantQuerySet, TenantRow

