@@ -233,7 +233,7 @@ STORAGES: dict[str, Any] = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if WHITENOISE_USE_FINDERS
-        else "pytake.infra.static_storage.ModuleStaticFilesStorage"
+        else "pytake.infra.static_storage.HashedStaticFilesStorage"
     },
 }
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(BASE_DIR / ".data" / "media")))

@@ -1,4 +1,4 @@
-"""Static files with hashed names, in modules' import statements too."""
+"""Static files with hashed names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 SOURCES: Final = ("css/src/", "build.mjs")
 
 
-class ModuleStaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """Rewrites `import … from "./app.js"`; else a module would be loaded twice, under two names."""
-
-    support_js_module_import_aggregation = True
+class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
+    """Leaves the sources of the stylesheet alone, whose imports would be looked for among the files."""
 
     def post_process(self, paths: dict[str, Any], *args: Any, **options: Any) -> Iterator[Any]:
         """Hash and compress what is served."""

@@ -1,5 +1,5 @@
 // What every page does: theme, menus, dialogs, toasts, running times, going places by keyboard.
-import "./clock.js";
+// Modules don't import one another (hashed names would load them twice): what others need is window.pytake.
 
 const root = document.documentElement;
 
@@ -43,7 +43,7 @@ document.addEventListener("click", (event) => {
 });
 
 // --- Toasts: `HX-Trigger: {"toast": {"text": …, "level": "error"}}` or toast(text, level)
-export function toast(text, level = "ok") {
+function toast(text, level = "ok") {
   const piece = document.getElementById("toast-template").content.cloneNode(true);
   const box = piece.querySelector(".toast");
   box.classList.toggle("is-bad", level === "error");
@@ -63,7 +63,7 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 
 // --- Fragments that a page fetched by itself: changed in place, so that focus, scroll and menus stay.
-export function morph(id, html) {
+function morph(id, html) {
   const next = new DOMParser().parseFromString(html, "text/html").getElementById(id);
   const present = document.getElementById(id);
   if (!next || !present) return;
@@ -73,7 +73,7 @@ export function morph(id, html) {
 }
 
 // --- Keys. No Alt or AltGr; nothing while a field has the focus.
-export function inField(target) {
+function inField(target) {
   return Boolean(target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]"));
 }
 const PLACES = { h: "/", i: "/inbox/", f: "/flows/", c: "/inbox/contacts/" };
@@ -103,3 +103,5 @@ document.addEventListener("keydown", (event) => {
     }
   }
 });
+
+window.pytake = { toast, morph, inField };

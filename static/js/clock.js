@@ -1,8 +1,8 @@
 // Keeps waiting times and countdowns right by the server's clock, without asking it again.
 const skew = Date.parse(document.body.dataset.now) - Date.now();
-export const now = () => Date.now() + skew;
+const now = () => Date.now() + skew;
 
-export function span(seconds) {
+function span(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min`;
@@ -14,7 +14,7 @@ export function span(seconds) {
 }
 
 // The window: green over 4 h, amber under 4 h, red under 30 min, then closed.
-export function windowLevel(seconds) {
+function windowLevel(seconds) {
   if (seconds <= 0) return "closed";
   if (seconds < 1800) return "bad";
   return seconds < 14400 ? "warn" : "ok";

@@ -1,5 +1,5 @@
 // Keeps the figures of the home page fresh: hints arrive, the fragment asks for itself again.
-import { morph } from "./app.js";
+const { morph } = window.pytake;
 
 let timer = 0;
 async function refresh() {

@@ -1,5 +1,5 @@
 // The inbox: live panes, optimistic replies, drafts, keys. Without it every link and form still works.
-import { inField, morph, toast } from "./app.js";
+const { inField, morph, toast } = window.pytake;
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
