@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import structlog
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +16,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -88,11 +90,11 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response |
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
     elif isinstance(exc, OperationalError | InterfaceError):
-        log.exception("api.database_unavailable")
+        log.error("api.database_unavailable", exc_info=exc)
         return _response(request, 503, _("The service is not available for a moment."), headers={"Retry-After": "5"})
     if isinstance(exc, exceptions.APIException):
         return _framework_response(exc, request)
-    log.exception("api.failed")
+    log.error("api.failed", exc_info=exc)
     return _response(request, 500, _("Something went wrong on our side."))
 
 
@@ -151,6 +153,13 @@ def _fields(detail: Any, path: str = "") -> dict[str, list[str]]:
 def _json(request: HttpRequest, status: int, message: object) -> JsonResponse:
     code = _CODES.get(status, "VALIDATION_ERROR")
     return JsonResponse(envelope(request=request, code=code, message=message, status=status), status=status)
+
+
+@csrf_exempt
+@login_not_required
+def unknown_route(request: HttpRequest) -> HttpResponse:
+    """Answer any method under /api/ that no route takes."""
+    return _json(request, 404, _("There is nothing here."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
+
+from pytake import errors
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("analytics.urls")),
     path("", include("pytake.accounts.urls")),
+    # The e-mail address is changed by administrators.
+    path("accounts/email/", RedirectView.as_view(pattern_name="accounts:profile")),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("inbox/", include("conversations.inbox.urls")),
     path("flows/", include("flows.urls")),
     path("admin/", admin.site.urls),
@@ -15,4 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("notifications.api_urls")),
     path("api/v1/", include("conversations.api_urls")),
     path("api/v1/", include("flows.api_urls")),
+    # Last: what is unknown under /api/ is answered in the API's way.
+    re_path(r"^api/", errors.unknown_route),
 ]
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.middleware import locale
+from django.urls import is_valid_path
 from django.utils import timezone, translation
 
+from pytake.accounts import locales, rates
+from pytake.accounts.authentication import may_sign_in
+from pytake.accounts.models import User
 from pytake.infra import tenancy
 from pytake.infra.ids import new_id
+
+# Where a platform operator's session keeps the organization chosen in the switcher.
+ACTING_ORGANIZATION = "acting_organization"
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -27,10 +34,20 @@ class RequestContextMiddleware:
         request.request_id = f"req_{new_id().hex}"  # type: ignore[attr-defined]  # ours
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.request_id)  # type: ignore[attr-defined]  # ours
+        _drop_slash(request)
         with tenancy.request_scope():
             response = self.get_response(request)
+        rates.write_headers(request, response)
         response.headers.setdefault("X-Request-Id", request.request_id)  # type: ignore[attr-defined]  # ours
         return response
+
+
+def _drop_slash(request: HttpRequest) -> None:
+    """Let routes of the API be called with a trailing slash; they are declared without."""
+    path = request.path_info
+    if path.startswith("/api/") and path.endswith("/") and not is_valid_path(path):
+        request.path_info = path.rstrip("/")
+        request.path = request.path.rstrip("/")
 
 
 class LocaleMiddleware(locale.LocaleMiddleware):
@@ -46,21 +63,24 @@ class TenancyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Activate organization, language, zone; requests with tokens do so when authenticated."""
         user = request.user
-        if user.is_authenticated:
-            if user.is_super_admin:
-                chosen = request.session.get("acting_organization")
-                tenancy.activate(chosen) if chosen else tenancy.activate_platform()
-            elif user.organization_id:
-                tenancy.activate(user.organization_id)
-                structlog.contextvars.bind_contextvars(organization_id=str(user.organization_id))
-            structlog.contextvars.bind_contextvars(user_id=str(user.pk))
-            organization = user.organization
-            language = user.language or (organization.language if organization else "")
-            if language and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
-                translation.activate(language)
-                request.LANGUAGE_CODE = translation.get_language()
-            timezone.activate(user.timezone or (organization.timezone if organization else "America/Sao_Paulo"))
+        if isinstance(user, User):
+            if not may_sign_in(user):
+                logout(request)
+            else:
+                self._enter(request, user)
         try:
             return self.get_response(request)
         finally:
             timezone.deactivate()
+
+    def _enter(self, request: HttpRequest, user: User) -> None:
+        if user.is_super_admin:
+            chosen = request.session.get(ACTING_ORGANIZATION)
+            tenancy.activate(chosen) if chosen else tenancy.activate_platform()
+        elif user.organization_id:
+            tenancy.activate(user.organization_id)
+        structlog.contextvars.bind_contextvars(
+            user_id=str(user.pk), organization_id=str(tenancy.current_organization_id() or "")
+        )
+        locales.activate_for(user, request)
+        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]  # Django's own

@@ -45,7 +45,7 @@ class RequestRates(BaseThrottle):
         windows = _general(request) + [_window(rate, request) for rate in special]
         on_failure = next((rate.on_failure for rate in special if rate.on_failure != "open"), "open")
         verdict = limits.check(windows, now=timezone.now(), on_failure=on_failure)
-        request._request.rate_verdict = verdict  # noqa: SLF001  # DRF's way to the inner request
+        request._request.rate_verdict = verdict
         if not verdict.allowed:
             raise too_many(verdict)
         return True

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from pytake.infra import tenancy
 from pytake.infra.ids import new_id
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Entries, and who may read them."""
+
+    def visible_to(self, user: Any) -> AuditQuerySet:
+        """Return the entries of the person's organization; for platform operators those of the context."""
+        if not user.is_authenticated or not user.can("audit.view"):
+            return self.none()
+        organization_id = tenancy.current_organization_id() if user.is_super_admin else user.organization_id
+        if organization_id is None:
+            return self.all() if user.is_super_admin else self.none()
+        return self.filter(organization_id=organization_id)
 
 
 class AuditEntry(models.Model):
@@ -31,6 +47,8 @@ class AuditEntry(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     previous_hash = models.CharField(max_length=64)
     entry_hash = models.CharField(max_length=64)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audit entry")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from pytake.infra import tenancy
 from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
 
@@ -25,6 +28,17 @@ class Permission(Row):
         return self.code
 
 
+class RoleQuerySet(models.QuerySet["Role"]):
+    """Roles, and who may see them."""
+
+    def visible_to(self, user: Any) -> RoleQuerySet:
+        """Return the system roles and those of the person's organization."""
+        if not user.is_authenticated:
+            return self.none()
+        organization_id = tenancy.current_organization_id() if user.is_super_admin else user.organization_id
+        return self.filter(Q(organization__isnull=True) | Q(organization_id=organization_id))
+
+
 class Role(Row):
     """A bundle of permissions. System roles have no organization and cannot be changed."""
 
@@ -36,6 +50,8 @@ class Role(Row):
     is_system = models.BooleanField(_("system role"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     permissions = models.ManyToManyField(Permission, through="RolePermission", related_name="roles")
+
+    objects = RoleQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("role")
