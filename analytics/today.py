@@ -142,7 +142,7 @@ def failing_flows(*, now: datetime) -> list[dict[str, Any]]:
         .annotate(errors=Count("pk"))
         .order_by("-errors")[:SHOWN]
     )
-    return list(rows)
+    return [dict(row) for row in rows]
 
 
 def first_steps() -> dict[str, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -11,12 +11,13 @@ from django.views.decorators.vary import vary_on_headers
 
 from analytics import today
 from pytake.accounts.access import requires
+from pytake.accounts.member_request import MemberRequest
 
 
 @requires("conversations.view")
 @require_GET
 @vary_on_headers("HX-Request")
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: MemberRequest) -> HttpResponse:
     """Show today's numbers and what needs attention; both refresh as one fragment."""
     now, user = timezone.now(), request.user
     steps = today.first_steps()

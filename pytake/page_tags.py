@@ -75,7 +75,7 @@ def navigation(context: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _may_enter(user: Any, place: Place) -> bool:
-    return user.can(place.permission) if place.permission else user.is_staff
+    return bool(user.can(place.permission) if place.permission else user.is_staff)
 
 
 def _only_longest(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

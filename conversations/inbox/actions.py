@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
-from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,6 +17,7 @@ from conversations.inbox import people, threads
 from conversations.inbox.forms import ActionForm, TransferForm, WriteForm
 from conversations.models import Conversation, Message
 from conversations.models.threads import LIVE
+from pytake.accounts.member_request import MemberRequest
 from pytake.accounts.models import User
 from pytake.core.errors import DomainError, NotFoundError
 
@@ -31,58 +31,58 @@ class Action:
     """A verb of the inbox; `run` returns what to tell the person (empty: nothing)."""
 
     permission: str
-    run: Callable[[Conversation, HttpRequest, datetime], Said]
+    run: Callable[[Conversation, MemberRequest, datetime], Said]
 
 
-def _take(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _take(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     threads.take(row, by=request.user, now=now, version=_version(request))
     return _("The conversation is yours")
 
 
-def _hand_back(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _hand_back(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     threads.hand_back(row, by=request.user, now=now, version=_version(request))
     return _("The bot answers again")
 
 
-def _resolve(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _resolve(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     threads.close(row, by=request.user, now=now, resolved=True, version=_version(request))
     return _("Conversation resolved")
 
 
-def _close(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _close(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     threads.close(row, by=request.user, now=now, resolved=False, version=_version(request))
     return _("Conversation closed")
 
 
-def _reopen(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _reopen(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     reopened = threads.reopen(row, by=request.user, now=now, version=_version(request))
     threads.take(reopened, by=request.user, now=now)
     return _("Conversation reopened")
 
 
-def _transfer(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _transfer(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     data = _clean(TransferForm(request.POST))
     department = data["department"]
     threads.transfer(row, department=department, by=request.user, now=now, note=data["note"], version=data["version"])
     return _("Transferred to %(department)s") % {"department": department}
 
 
-def _reply(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _reply(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     data = _clean(WriteForm(request.POST))
     threads.reply(row, text=data["text"], by=request.user, now=now, client_key=data["client_key"] or None)
     return ""
 
 
-def _note(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _note(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     data = _clean(WriteForm(request.POST))
     threads.add_note(row, text=data["text"], by=request.user, now=now, client_key=data["client_key"] or None)
     return ""
 
 
-def _retry(row: Conversation, request: HttpRequest, now: datetime) -> Said:
+def _retry(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     wanted = request.POST.get("message", "")
     failed = Message.objects.filter(
-        pk=_uuid_or_none(wanted), conversation=row, direction="outbound", status=Message.Status.FAILED
+        pk=_uuid_or_none(wanted) or row.pk, conversation=row, direction="outbound", status=Message.Status.FAILED
     ).first()
     if failed is None:
         raise NotFoundError(_("There is no failed message to send again."))
@@ -111,7 +111,7 @@ def _clean(form: forms.Form) -> dict[str, Any]:
     return form.cleaned_data
 
 
-def _version(request: HttpRequest) -> int | None:
+def _version(request: MemberRequest) -> int | None:
     version: int | None = _clean(ActionForm(request.POST))["version"]
     return version
 

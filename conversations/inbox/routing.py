@@ -12,7 +12,6 @@ from conversations.inbox import rooms, timeline
 from conversations.models import Conversation, ConversationEvent, Department, Message, Queue
 from notifications import events
 from pytake.accounts.models import User
-from pytake.infra import tenancy
 
 PRIORITIES: Final = {"urgent": 100, "high": 80, "medium": 50, "low": 10}
 VIP: Final = 100
@@ -44,7 +43,9 @@ def hand_off(requests: list[HandOff], *, now: datetime) -> None:
     """Queue the threads for people (or give them to the named agent), with what the bot learned as a note."""
     if not requests:
         return
-    teams = Teams.load(agents={request.agent for request in requests if request.agent})
+    teams = Teams.load(
+        requests[0].conversation.organization_id, agents={request.agent for request in requests if request.agent}
+    )
     lines: list[ConversationEvent] = []
     notes: list[Message] = []
     for request in requests:
@@ -94,7 +95,7 @@ def _mark_waiting(messages: list[Message]) -> None:
 def _move(moved: list[tuple[Conversation, Message]], *, now: datetime) -> None:
     if not moved:
         return
-    teams = Teams.load()
+    teams = Teams.load(moved[0][0].organization_id)
     lines = []
     for row, message in moved:
         owner = row.current_agent_id if row.status == _S.PENDING else None
@@ -150,7 +151,7 @@ class Teams:
     agents: dict[str, User] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, *, agents: set[str] | None = None) -> Teams:
+    def load(cls, organization_id: uuid.UUID, *, agents: set[str] | None = None) -> Teams:
         """Read them (two small queries, three when agents are named)."""
         named = {text for text in agents or () if _is_uuid(text)}
         departments = list(Department.objects.filter(is_active=True, deleted_at=None).order_by("created_at"))
@@ -162,9 +163,7 @@ class Teams:
         )
         for queue in queues:
             queue.department = by_id[queue.department_id]
-        people = User.objects.filter(
-            deleted_at=None, pk__in=named, is_active=True, organization_id=tenancy.current_organization_id()
-        )
+        people = User.objects.filter(deleted_at=None, pk__in=named, is_active=True, organization_id=organization_id)
         return cls(departments, queues, {str(user.pk): user for user in people} if named else {})
 
     def department(self, text: str) -> Department | None:

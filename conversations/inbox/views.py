@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages as flashes
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 from conversations.inbox import actions, lists, people, thread_page, threads
 from conversations.models import Conversation, Department
 from pytake.accounts.access import requires
+from pytake.accounts.member_request import MemberRequest
 from pytake.core.errors import DomainError, NotAllowedError
 
 FRAGMENTS = {"rows": "rows", "more": "more", "thread": "opened", "older": "older"}
@@ -29,7 +30,7 @@ FRAGMENTS = {"rows": "rows", "more": "more", "thread": "opened", "older": "older
 @requires("conversations.view")
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
-def inbox(request: HttpRequest) -> HttpResponse:
+def inbox(request: MemberRequest) -> HttpResponse:
     """Show the list and the chosen thread, or the one pane that was asked for."""
     fragment = FRAGMENTS.get(request.htmx.target or "", "") if request.htmx else ""
     context = _place(request)
@@ -44,7 +45,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @requires("conversations.view")
 @require_POST
-def read(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def read(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Forget the unread mark of a thread that the person looks at."""
     conversation = _conversation(request, pk)
     if request.user.can("conversations.reply"):
@@ -54,7 +55,7 @@ def read(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @requires("conversations.view")
 @require_POST
-def act(request: HttpRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
+def act(request: MemberRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
     """Do what the form says, then show the thread as it is now."""
     action = actions.VERBS.get(verb)
     if action is None:
@@ -75,7 +76,7 @@ def act(request: HttpRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
     return redirect(_address(_place(request), pk))
 
 
-def _refused(request: HttpRequest, pk: uuid.UUID, error: DomainError) -> HttpResponse:
+def _refused(request: MemberRequest, pk: uuid.UUID, error: DomainError) -> HttpResponse:
     """Show the thread with the reason; nothing typed is lost."""
     status = error.status if error.status in {403, 409} else 422
     context = _place(request) | _thread(request, _conversation(request, pk))
@@ -88,12 +89,12 @@ def _refused(request: HttpRequest, pk: uuid.UUID, error: DomainError) -> HttpRes
     return render(request, "inbox/inbox.html", context | _list(request, context), status=status)
 
 
-def _fragment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def _fragment(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     context = _place(request) | _thread(request, _conversation(request, pk))
     return render(request, "inbox/inbox.html#thread", context)
 
 
-def _conversation(request: HttpRequest, pk: uuid.UUID) -> Conversation:
+def _conversation(request: MemberRequest, pk: uuid.UUID) -> Conversation:
     rows = Conversation.objects.visible_to(request.user).select_related(
         "contact", "number", "current_agent", "department", "queue", "active_session"
     )
@@ -103,7 +104,7 @@ def _conversation(request: HttpRequest, pk: uuid.UUID) -> Conversation:
     return row
 
 
-def _place(request: HttpRequest) -> dict[str, Any]:
+def _place(request: MemberRequest) -> dict[str, Any]:
     """Read the state from the address (actions carry it in their own query string)."""
     view = lists.BY_KEY.get(request.GET.get("view", ""), lists.VIEWS[0])
     return {
@@ -116,7 +117,7 @@ def _place(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _list(request: HttpRequest, place: dict[str, Any]) -> dict[str, Any]:
+def _list(request: MemberRequest, place: dict[str, Any]) -> dict[str, Any]:
     size = _number(request.GET.get("n", ""), lists.PAGE, lists.PAGE_MAX)
     cursor = request.GET.get("cursor", "")
     found = lists.page(request.user, view=place["view"], search=place["search"], cursor=cursor, size=size)
@@ -141,7 +142,7 @@ def _list(request: HttpRequest, place: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _thread(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+def _thread(request: MemberRequest, conversation: Conversation) -> dict[str, Any]:
     user, now, place = request.user, timezone.now(), _place(request)
     page = thread_page.read(conversation, before=request.GET.get("before", ""), since=request.GET.get("from", ""))
     contact = conversation.contact

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from conversations.models import Contact, ContactIdentity
+from conversations.models.people import ContactQuerySet
 from pytake.accounts import audit
 from pytake.accounts.models import User
 
@@ -42,7 +43,7 @@ def page(user: User, *, search: str = "", cursor: str = "") -> Page:
     return Page(rows=listed[:PAGE], next_cursor=_cursor(listed[PAGE - 1]) if len(listed) > PAGE else "")
 
 
-def found(rows: QuerySet[Contact], search: str) -> QuerySet[Contact]:
+def found(rows: ContactQuerySet, search: str) -> ContactQuerySet:
     """Find contacts by name, e-mail, or phone in any spelling."""
     named = (
         Q(name__icontains=search)

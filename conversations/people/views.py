@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages as flashes
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
@@ -18,12 +18,13 @@ from conversations.models import Contact, Conversation
 from conversations.people import contacts
 from conversations.people.forms import ContactForm
 from pytake.accounts.access import requires
+from pytake.accounts.member_request import MemberRequest
 
 
 @requires("contacts.view")
 @require_GET
 @vary_on_headers("HX-Request")
-def contact_list(request: HttpRequest) -> HttpResponse:
+def contact_list(request: MemberRequest) -> HttpResponse:
     """List contacts, or only the rows when a fragment is asked for."""
     search = request.GET.get("q", "").replace("\x00", "").strip()[:80]
     page = contacts.page(request.user, search=search, cursor=request.GET.get("cursor", ""))
@@ -44,7 +45,7 @@ def contact_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("contacts.view")
-def contact_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def contact_detail(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Show a contact; save the form when it is posted."""
     contact = Contact.objects.visible_to(request.user).alive().filter(pk=pk).first()
     if contact is None:
@@ -64,7 +65,7 @@ def contact_detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "contacts/detail.html", _detail(request, contact, form), status=status)
 
 
-def _detail(request: HttpRequest, contact: Contact, form: ContactForm) -> dict[str, Any]:
+def _detail(request: MemberRequest, contact: Contact, form: ContactForm) -> dict[str, Any]:
     identities = list(people.identities_of(contact))
     rows = Conversation.objects.visible_to(request.user).filter(contact=contact)
     return {
