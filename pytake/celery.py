@@ -11,3 +11,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pytake.settings")
 app = Celery("pytake")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Celery's current application is per thread; without a default, a nudge from another thread (a page in a
+# server's pool) would go to a broker on localhost.
+app.set_default()

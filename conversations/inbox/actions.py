@@ -102,6 +102,8 @@ VERBS: Final = {
     "note": Action("conversations.reply", _note),
     "retry": Action("conversations.reply", _retry),
 }
+# What the toast offers for a while after an action.
+UNDO: Final = {"resolve": "reopen", "close": "reopen"}
 
 
 def _clean(form: forms.Form) -> dict[str, Any]:

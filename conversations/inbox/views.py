@@ -15,6 +15,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
@@ -69,11 +70,22 @@ def act(request: MemberRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
         return _refused(request, pk, error)
     if request.htmx:
         response = _fragment(request, pk)
-        response["HX-Trigger"] = json.dumps({"toast": {"text": str(said)}, "inbox:refresh": {}} if said else {})
+        response["HX-Trigger"] = json.dumps({"inbox:refresh": {}} | _toast(request, pk, verb, str(said)))
         return response
     if said:
         flashes.success(request, str(said))
     return redirect(_address(_place(request), pk))
+
+
+def _toast(request: MemberRequest, pk: uuid.UUID, verb: str, said: str) -> dict[str, Any]:
+    """Say what was done, with a way back where there is one."""
+    if not said:
+        return {}
+    toast: dict[str, Any] = {"text": said}
+    if verb in actions.UNDO:
+        back = reverse("inbox:act", args=[pk, actions.UNDO[verb]]) + _query(_place(request) | {"chosen": pk})
+        toast["undo"] = {"url": back, "label": gettext("Undo")}
+    return {"toast": toast}
 
 
 def _refused(request: MemberRequest, pk: uuid.UUID, error: DomainError) -> HttpResponse:

@@ -43,16 +43,25 @@ document.addEventListener("click", (event) => {
 });
 
 // --- Toasts: `HX-Trigger: {"toast": {"text": …, "level": "error"}}` or toast(text, level)
-function toast(text, level = "ok") {
+function toast(text, level = "ok", undo = null) {
   const piece = document.getElementById("toast-template").content.cloneNode(true);
   const box = piece.querySelector(".toast");
   box.classList.toggle("is-bad", level === "error");
   box.querySelector("[data-text]").textContent = text;
+  if (undo) {
+    const button = box.querySelector("[data-undo]");
+    button.hidden = false;
+    button.textContent = undo.label;
+    button.addEventListener("click", () => {
+      box.remove();
+      window.htmx.ajax("POST", undo.url, { target: "#thread", swap: "outerHTML" });
+    });
+  }
   document.getElementById("toasts").append(piece);
-  setTimeout(() => box.remove(), level === "error" ? 10000 : 5000);
+  setTimeout(() => box.remove(), level === "error" ? 10000 : undo ? 8000 : 5000);
 }
 document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest(".toast").remove());
-document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.level));
+document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.level, event.detail.undo));
 for (const shown of document.querySelectorAll("#toasts > .toast")) {
   setTimeout(() => shown.remove(), shown.classList.contains("is-bad") ? 10000 : 5000);
 }

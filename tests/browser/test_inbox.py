@@ -39,6 +39,29 @@ def test_an_agent_answers_and_resolves_by_keyboard(open_as: Open, agent_of_clini
     assert len(outgoing(thread, "Olá, Joana")) == 1
 
 
+def test_resolving_can_be_undone(open_as: Open, agent_of_clinic: User, thread: Conversation) -> None:
+    page = open_as(agent_of_clinic, f"/inbox/?c={thread.pk}")
+
+    page.keyboard.press("e")
+    expect(page.locator(".thread-chips")).to_contain_text("Resolved")
+    page.locator(".toast [data-undo]").click()
+
+    expect(page.locator(".thread-chips")).to_contain_text("With you")
+
+
+def test_resolving_with_shift_opens_the_next(open_as: Open, agent_of_clinic: User, thread: Conversation) -> None:
+    with tenancy.organization_context(thread.organization_id):
+        other = make.conversation(thread.number, status="queued", is_bot_active=False)
+    page = open_as(agent_of_clinic, f"/inbox/?c={thread.pk}")
+    rows = page.locator(".conv")
+    expect(rows).to_have_count(2)
+
+    page.keyboard.press("Shift+E")
+
+    expect(page.locator("#thread")).to_have_attribute("data-conversation", str(other.pk))
+    expect(page.locator(f"#c-{thread.pk}")).to_have_count(0)
+
+
 def test_a_draft_survives_a_reload(open_as: Open, agent_of_clinic: User, thread: Conversation) -> None:
     page = open_as(agent_of_clinic, f"/inbox/?c={thread.pk}")
     page.locator("#reply-text").fill("Ainda não terminei")
