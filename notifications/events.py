@@ -137,8 +137,7 @@ def newest(organization_id: uuid.UUID) -> int:
 
 def forget_old(*, now: datetime) -> int:
     """Delete facts older than a week (pages that were away longer reload). Returns how many."""
-    with tenancy.platform_scope("retention of realtime events"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL app.privacy = 'on'")
-            cursor.execute("DELETE FROM notifications_realtimeevent WHERE created_at < %s", [now - KEPT])
-            return int(cursor.rowcount)
+    with tenancy.platform_scope("retention of events"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL app.privacy = 'on'")
+        cursor.execute("DELETE FROM notifications_realtimeevent WHERE created_at < %s", [now - KEPT])
+        return int(cursor.rowcount)

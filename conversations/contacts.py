@@ -1,0 +1,89 @@
+"""Finding people by their addresses, a slice at a time; making those who are new."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from conversations.models import Contact, ContactIdentity
+from pytake.core import phones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who wrote: addresses as (kind, value), best first, and what the profile says."""
+
+    addresses: tuple[tuple[str, str], ...]
+    profile_name: str = ""
+    username: str = ""
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the canonical keys, in order of preference."""
+        return [phones.canonical_key(kind, value) for kind, value in self.addresses]
+
+
+def resolve(senders: Sequence[Sender], *, organization_id: uuid.UUID, now: datetime) -> list[Contact | None]:
+    """Return the contact of each sender (None without any address). At most five statements for all of them."""
+    keys = {key for sender in senders for key in sender.keys}
+    known = {
+        row.canonical_key: row
+        for row in ContactIdentity.objects.filter(canonical_key__in=keys).select_related("contact")
+    }
+    fresh: list[Contact] = []
+    added: list[ContactIdentity] = []
+    confirmed: list[ContactIdentity] = []
+    result: list[Contact | None] = []
+    for sender in senders:
+        if not sender.addresses:
+            result.append(None)
+            continue
+        contact = next((known[key].contact for key in sender.keys if key in known), None)
+        if contact is None:
+            contact = _new(sender, organization_id)
+            fresh.append(contact)
+        for (kind, value), key in zip(sender.addresses, sender.keys, strict=True):
+            if key not in known:
+                known[key] = _identity(contact, kind, value, key, now, primary=contact in fresh and kind == "wa_id")
+                added.append(known[key])
+            elif _confirm(known[key], kind, value, now):
+                confirmed.append(known[key])
+        result.append(contact)
+    Contact.objects.bulk_create(fresh)
+    ContactIdentity.objects.bulk_create(added)
+    ContactIdentity.objects.bulk_update(confirmed, ["kind", "value", "confirmed_at"])
+    return result
+
+
+def _new(sender: Sender, organization_id: uuid.UUID) -> Contact:
+    return Contact(
+        organization_id=organization_id,
+        profile_name=sender.profile_name[:150],
+        username=sender.username[:64],
+        source="inbound",
+    )
+
+
+def _identity(contact: Contact, kind: str, value: str, key: str, now: datetime, *, primary: bool) -> ContactIdentity:
+    return ContactIdentity(
+        organization_id=contact.organization_id,
+        contact=contact,
+        kind=kind,
+        value=value,
+        canonical_key=key,
+        e164=phones.digits_of(value) if kind == "wa_id" else "",
+        is_primary=primary,
+        first_seen_at=now,
+        last_seen_at=now,
+        confirmed_at=now,
+    )
+
+
+def _confirm(identity: ContactIdentity, kind: str, value: str, now: datetime) -> bool:
+    """Promote a typed phone to the form that WhatsApp reports. Return whether the row changed."""
+    if identity.kind != ContactIdentity.Kind.PHONE or kind != "wa_id":
+        return False
+    identity.kind, identity.value, identity.confirmed_at = kind, value, now
+    return True

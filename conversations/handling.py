@@ -1,0 +1,142 @@
+"""Passing stored messages through INBOUND_HANDLERS: in slices, one message a conversation, in order, exactly once.
+
+A slice locks the conversations of the oldest open messages (others skip them), takes the oldest message
+of each, and runs the handlers in one transaction that also deletes the `UnhandledMessage` rows. If a slice
+fails, its messages are tried one by one; one that keeps failing is marked dead and shown to people.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+
+from conversations.inbound_batch import Handler, InboundBatch
+from conversations.models import Message, UnhandledMessage
+from pytake.infra import metrics, tenancy
+
+log = structlog.get_logger(__name__)
+ATTEMPTS_MAX: Final = 5
+
+
+@lru_cache(maxsize=1)
+def handlers() -> tuple[Handler, ...]:
+    """Return the functions that the settings name, in their order."""
+    return tuple(import_string(name) for name in settings.INBOUND_HANDLERS)
+
+
+def handle_waiting(*, until: datetime, clock: Any) -> int:
+    """Handle open messages of all organizations until none is left or `clock()` reaches `until`."""
+    total = 0
+    while True:
+        round_total = 0
+        for organization_id in organizations_waiting(clock()):
+            round_total += handle_slice(organization_id, now=clock())
+            if clock() >= until:
+                return total + round_total
+        total += round_total
+        if not round_total:
+            return total
+
+
+def organizations_waiting(now: datetime) -> list[uuid.UUID]:
+    """Return organizations with open messages that are due, the longest waiting first."""
+    with tenancy.platform_scope("find organizations with unhandled messages"), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT organization_id FROM conversations_unhandledmessage "
+            "WHERE NOT is_dead AND (not_before IS NULL OR not_before <= %s) GROUP BY 1 ORDER BY min(id) LIMIT 100",
+            [now],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def handle_slice(organization_id: uuid.UUID, *, now: datetime) -> int:
+    """Handle up to TURN_SLICE messages of an organization; returns how many were taken from the queue."""
+    with tenancy.organization_context(organization_id):
+        try:
+            with metrics.SLICE_SECONDS.labels("turns").time(), transaction.atomic():
+                return _handle(organization_id, _claim(now, settings.TURN_SLICE), now=now)
+        except Exception:  # find the bad one among independent messages
+            log.exception("turns.slice_failed")
+        with transaction.atomic():
+            ids = [row.pk for row in _claim(now, settings.TURN_SLICE)]
+        for row_id in ids:
+            _handle_alone(organization_id, row_id, now=now)
+        return len(ids)
+
+
+# Conversations whose oldest open message is due, locked; then that message of each.
+_LOCK: Final = """
+SELECT conversation.id FROM conversations_conversation conversation
+WHERE conversation.id IN (
+    SELECT open.conversation_id FROM conversations_unhandledmessage open
+    WHERE open.organization_id = %(organization)s AND NOT open.is_dead
+    GROUP BY open.conversation_id
+    HAVING coalesce((array_agg(open.not_before ORDER BY open.id))[1], '-infinity') <= %(now)s
+    ORDER BY min(open.id) LIMIT %(limit)s
+)
+ORDER BY conversation.id
+FOR UPDATE OF conversation SKIP LOCKED
+"""
+
+
+def _claim(now: datetime, limit: int) -> list[UnhandledMessage]:
+    """Lock conversations and return the oldest open message of each."""
+    organization_id = tenancy.current_organization_id()
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"organization": organization_id, "now": now, "limit": limit})
+        locked = [row[0] for row in cursor.fetchall()]
+    return list(
+        UnhandledMessage.objects.filter(conversation_id__in=locked, is_dead=False)
+        .order_by("conversation_id", "id")
+        .distinct("conversation_id")
+    )
+
+
+def _handle(organization_id: uuid.UUID, rows: list[UnhandledMessage], *, now: datetime) -> int:
+    if not rows:
+        return 0
+    messages = list(
+        Message.objects.filter(pk__in=[row.message_id for row in rows])
+        .select_related("conversation", "contact", "number")
+        .prefetch_related("contact__identities")
+    )
+    batch = InboundBatch(organization_id=organization_id, messages=messages, now=now)
+    for handler in handlers():
+        if batch.messages:
+            batch = batch.without(handler(batch))
+    UnhandledMessage.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
+
+
+def _handle_alone(organization_id: uuid.UUID, row_id: int, *, now: datetime) -> None:
+    """Handle one message; count a failure and put it off, for good after ATTEMPTS_MAX."""
+    try:
+        with transaction.atomic():
+            rows = list(UnhandledMessage.objects.select_for_update(skip_locked=True).filter(pk=row_id, is_dead=False))
+            _lock_conversations(rows)
+            _handle(organization_id, rows, now=now)
+    except Exception as exc:  # set aside, the others go on
+        log.exception("message.handling_failed", unhandled_id=row_id)
+        row = UnhandledMessage.objects.get(pk=row_id)
+        attempts = row.attempts + 1
+        UnhandledMessage.objects.filter(pk=row_id).update(
+            attempts=attempts,
+            is_dead=attempts >= ATTEMPTS_MAX,
+            not_before=now + timedelta(seconds=2**attempts),
+            error=f"{type(exc).__name__}: {exc}"[:2000],
+        )
+
+
+def _lock_conversations(rows: list[UnhandledMessage]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM conversations_conversation WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
+            [[row.conversation_id for row in rows]],
+        )

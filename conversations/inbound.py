@@ -1,0 +1,381 @@
+"""From stored deliveries to messages: a slice of one number at a time, in order, duplicates out, nothing dropped.
+
+One worker works on a number at a time (advisory lock), so that messages keep the order of arrival. A
+slice is written with a constant number of statements. If it fails as a whole, its items are tried one by
+one, each in a savepoint, and the bad one is set aside with its reason.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from conversations import contacts, payloads, service_window, statuses, threads_of_contacts
+from conversations.contacts import Sender
+from conversations.models import (
+    Contact,
+    Conversation,
+    Message,
+    UnhandledMessage,
+    WebhookEvent,
+    WebhookItem,
+    WhatsAppNumber,
+)
+from conversations.payloads import Item
+from notifications import events
+from pytake.infra import metrics, tenancy
+from pytake.infra.nudge import nudge
+
+log = structlog.get_logger(__name__)
+ITEMS_MAX: Final = 2000
+NUMBERS_A_ROUND: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A number with deliveries to process."""
+
+    number_id: uuid.UUID
+    organization_id: uuid.UUID
+
+
+def process_waiting(*, now: datetime, until: datetime, clock: Any) -> int:
+    """Process deliveries of all numbers until none is new or `clock()` reaches `until`. Returns how many."""
+    total = 0
+    while True:
+        round_total = 0
+        for waiting in numbers_waiting():
+            round_total += process_number(waiting, now=clock())
+            if clock() >= until:
+                return total + round_total
+        total += round_total
+        if not round_total:
+            return total
+
+
+def numbers_waiting() -> list[Waiting]:
+    """Return the numbers that have new deliveries, the longest waiting first."""
+    with tenancy.platform_scope("find numbers with new deliveries"), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT number_id, organization_id FROM conversations_webhookevent "
+            "WHERE state = 'new' AND number_id IS NOT NULL GROUP BY 1, 2 ORDER BY min(id) LIMIT %s",
+            [NUMBERS_A_ROUND],
+        )
+        return [Waiting(*row) for row in cursor.fetchall()]
+
+
+def process_number(waiting: Waiting, *, now: datetime) -> int:
+    """Process a slice of one number's deliveries in one transaction; 0 when another worker has the number."""
+    with tenancy.organization_context(waiting.organization_id), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 1))", [str(waiting.number_id)])
+            row = cursor.fetchone()
+        if not row or not row[0]:
+            return 0
+        deliveries = list(
+            WebhookEvent.objects.filter(number_id=waiting.number_id, state=WebhookEvent.State.NEW).order_by("id")[
+                : settings.INBOUND_SLICE
+            ]
+        )
+        return _process(deliveries, waiting, now=now) if deliveries else 0
+
+
+def _process(deliveries: Sequence[WebhookEvent], waiting: Waiting, *, now: datetime) -> int:
+    numbers = {
+        number.phone_number_id: number
+        for number in WhatsAppNumber.objects.alive().filter(phone_number_id__isnull=False)
+    }
+    done: list[int] = []
+    work: list[_Entry] = []
+    for delivery in deliveries:
+        if work and len(work) >= ITEMS_MAX:
+            break
+        try:
+            items = payloads.read(bytes(delivery.raw_body))
+        except payloads.UnreadableError as exc:
+            _give_up(delivery, str(exc))
+            continue
+        done.append(delivery.pk)
+        work.extend(_entries(items, delivery, numbers))
+    _take_in(work, waiting.organization_id, now=now)
+    WebhookEvent.objects.filter(pk__in=done).update(state=WebhookEvent.State.DONE)
+    if any(entry.item.kind == "message" for entry in work):
+        nudge("conversations.handle_messages", organization_id=str(waiting.organization_id))
+    return len(deliveries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An item, the delivery it came in, and its number (None: not ours, or not covered by the signature)."""
+
+    item: Item
+    delivery_id: int
+    number: WhatsAppNumber | None
+
+
+def _entries(
+    items: Sequence[Item], delivery: WebhookEvent, numbers: dict[str | None, WhatsAppNumber]
+) -> Iterator[_Entry]:
+    covered = set(delivery.verified_number_ids)
+    for item in items:
+        number = numbers.get(item.phone_number_id)
+        yield _Entry(item, delivery.pk, number if number and str(number.pk) in covered else None)
+
+
+def _give_up(delivery: WebhookEvent, reason: str) -> None:
+    """Keep an unreadable delivery where operators see it."""
+    log.warning("webhook.unreadable", webhook_event_id=delivery.pk)
+    metrics.ITEMS.labels("delivery", "unreadable").inc()
+    WebhookEvent.objects.filter(pk=delivery.pk).update(state=WebhookEvent.State.DEAD, error=reason)
+
+
+def _take_in(work: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime) -> None:
+    """Write a slice at once; on failure item by item, so that one bad item fails alone."""
+    try:
+        with transaction.atomic():
+            _write(work, organization_id, now=now)
+    except Exception:  # a loop over independent items: find the bad one
+        if len(work) == 1:
+            raise
+        log.exception("slice.failed", items=len(work))
+        for entry in work:
+            _take_in_alone(entry, organization_id, now=now)
+
+
+def _take_in_alone(entry: _Entry, organization_id: uuid.UUID, *, now: datetime) -> None:
+    try:
+        with transaction.atomic():
+            _write([entry], organization_id, now=now)
+    except Exception as exc:  # noqa: BLE001  # this item is set aside, the others go on
+        log.warning("item.failed", kind=entry.item.kind, error=type(exc).__name__)
+        metrics.ITEMS.labels(entry.item.kind, "dead").inc()
+        _set_aside(
+            [entry], organization_id, now=now, state=WebhookItem.State.DEAD, error=f"{type(exc).__name__}: {exc}"
+        )
+
+
+def _write(work: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime) -> None:
+    by_number: dict[uuid.UUID, list[_Entry]] = {}
+    aside: list[_Entry] = []
+    for entry in work:
+        if entry.number is None or entry.item.kind == "other":
+            aside.append(entry)
+        else:
+            by_number.setdefault(entry.number.pk, []).append(entry)
+    for entries in by_number.values():
+        number = entries[0].number
+        assert number is not None
+        aside += _messages(number, [entry for entry in entries if entry.item.kind == "message"], now=now)
+        aside += _statuses(number, [entry for entry in entries if entry.item.kind == "status"], now=now)
+    _set_aside(aside, organization_id, now=now, state=WebhookItem.State.PARKED, error="")
+
+
+def _statuses(number: WhatsAppNumber, entries: Sequence[_Entry], *, now: datetime) -> list[_Entry]:
+    read = [(entry, statuses.read(entry.item.payload, now=now)) for entry in entries]
+    statuses.apply(number, [status for _, status in read if status is not None], now=now)
+    metrics.ITEMS.labels("status", "applied").inc(len(entries))
+    return [entry for entry, status in read if status is None]
+
+
+def _messages(number: WhatsAppNumber, entries: Sequence[_Entry], *, now: datetime) -> list[_Entry]:
+    """Store new messages with their contacts and conversations; return entries that cannot be messages."""
+    fresh: dict[str, _Entry] = {}
+    odd: list[_Entry] = []
+    for entry in entries:
+        wamid = entry.item.payload.get("id")
+        if not isinstance(wamid, str) or not wamid:
+            odd.append(entry)
+        else:
+            fresh.setdefault(wamid, entry)
+    known = set(
+        Message.objects.filter(number=number, whatsapp_message_id__in=fresh).values_list(
+            "whatsapp_message_id", flat=True
+        )
+    )
+    new = [entry for wamid, entry in fresh.items() if wamid not in known]
+    metrics.ITEMS.labels("message", "duplicate").inc(len(entries) - len(new) - len(odd))
+    if not new:
+        return odd
+    senders = [_sender(entry.item) for entry in new]
+    people = contacts.resolve(senders, organization_id=number.organization_id, now=now)
+    arrived = [
+        (entry.item, sender, person)
+        for entry, sender, person in zip(new, senders, people, strict=True)
+        if person is not None
+    ]
+    odd += [entry for entry, person in zip(new, people, strict=True) if person is None]
+    _store(number, arrived, now=now)
+    return odd
+
+
+def _sender(item: Item) -> Sender:
+    profile = item.contact.get("profile")
+    profile = profile if isinstance(profile, dict) else {}
+    return Sender(
+        addresses=tuple(payloads.addresses(item.payload, item.contact)),
+        profile_name=str(profile.get("name") or ""),
+        username=str(profile.get("username") or ""),
+    )
+
+
+def _store(number: WhatsAppNumber, arrived: Sequence[tuple[Item, Sender, Contact]], *, now: datetime) -> None:
+    if not arrived:
+        return
+    conversations = threads_of_contacts.live(number, [person for _, _, person in arrived], now=now)
+    messages = [_message(number, item, person, conversations[person.pk], now=now) for item, _, person in arrived]
+    Message.objects.bulk_create(messages)
+    loud = [
+        message for message, (item, _, _) in zip(messages, arrived, strict=True) if not payloads.is_silent(item.payload)
+    ]
+    UnhandledMessage.objects.bulk_create(
+        UnhandledMessage(
+            organization_id=number.organization_id,
+            conversation_id=message.conversation_id,
+            message=message,
+            created_at=now,
+        )
+        for message in loud
+    )
+    _touch(messages, {message.pk for message in loud}, {person.pk: sender for _, sender, person in arrived})
+    events.emit_many([_announcement(message, room, now) for message in messages for room in _rooms(message)])
+    metrics.ITEMS.labels("message", "stored").inc(len(messages))
+
+
+def _message(
+    number: WhatsAppNumber, item: Item, person: Contact, conversation: Conversation, *, now: datetime
+) -> Message:
+    reply = payloads.reply_of(item.payload)
+    return Message(
+        organization_id=number.organization_id,
+        conversation=conversation,
+        number=number,
+        contact=person,
+        direction=Message.Direction.INBOUND,
+        sender_type=Message.SenderType.CONTACT,
+        message_type=payloads.type_of(item.payload),
+        content=item.payload,
+        text=str(reply["text"])[:10_000],
+        whatsapp_message_id=item.payload["id"],
+        whatsapp_timestamp=payloads.timestamp(item.payload.get("timestamp"), otherwise=now),
+        status=Message.Status.RECEIVED,
+        dispatch_state=Message.DispatchState.NONE,
+        extra={"reply": reply},
+    )
+
+
+_TOUCH_CONVERSATIONS: Final = """
+UPDATE conversations_conversation conversation SET
+    last_message_at = greatest(conversation.last_message_at, fresh.at),
+    first_message_at = least(conversation.first_message_at, fresh.at),
+    last_message_preview = fresh.preview,
+    last_message_sender = 'contact',
+    last_inbound_message_at = greatest(conversation.last_inbound_message_at, fresh.heard_at),
+    window_expires_at = greatest(conversation.window_expires_at, fresh.heard_at + %(window)s::interval),
+    total_messages = conversation.total_messages + fresh.count,
+    messages_from_contact = conversation.messages_from_contact + fresh.count
+FROM unnest(%(ids)s::uuid[], %(ats)s::timestamptz[], %(heard)s::timestamptz[], %(previews)s::text[], %(counts)s::int[])
+    AS fresh (id, at, heard_at, preview, count)
+WHERE conversation.id = fresh.id
+"""
+_TOUCH_CONTACTS: Final = """
+UPDATE conversations_contact contact SET
+    profile_name = CASE WHEN fresh.name <> '' THEN fresh.name ELSE contact.profile_name END,
+    username = CASE WHEN fresh.username <> '' THEN fresh.username ELSE contact.username END,
+    last_message_at = greatest(contact.last_message_at, fresh.at),
+    last_message_received_at = greatest(contact.last_message_received_at, fresh.at),
+    total_messages_received = contact.total_messages_received + fresh.count
+FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(usernames)s::text[], %(ats)s::timestamptz[], %(counts)s::int[])
+    AS fresh (id, name, username, at, count)
+WHERE contact.id = fresh.id
+"""
+
+
+def _touch(messages: Sequence[Message], loud: set[uuid.UUID], senders: dict[uuid.UUID, Sender]) -> None:
+    """Bring conversations and contacts up to date, one statement each, rows in a fixed order."""
+    threads: dict[uuid.UUID, list[Message]] = {}
+    people: dict[uuid.UUID, list[Message]] = {}
+    for message in messages:
+        threads.setdefault(message.conversation_id, []).append(message)
+        people.setdefault(message.contact_id, []).append(message)
+    ids = sorted(threads)
+    contact_ids = sorted(people)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TOUCH_CONVERSATIONS,
+            {
+                "window": f"{service_window.LENGTH.total_seconds():.0f} seconds",
+                "ids": ids,
+                "ats": [_latest(threads[key]) for key in ids],
+                "heard": [_latest([m for m in threads[key] if m.pk in loud]) for key in ids],
+                "previews": [_preview(threads[key][-1]) for key in ids],
+                "counts": [len(threads[key]) for key in ids],
+            },
+        )
+        cursor.execute(
+            _TOUCH_CONTACTS,
+            {
+                "ids": contact_ids,
+                "names": [senders[key].profile_name[:150] for key in contact_ids],
+                "usernames": [senders[key].username[:64] for key in contact_ids],
+                "ats": [_latest(people[key]) for key in contact_ids],
+                "counts": [len(people[key]) for key in contact_ids],
+            },
+        )
+
+
+def _latest(messages: Sequence[Message]) -> datetime | None:
+    return max((message.whatsapp_timestamp for message in messages if message.whatsapp_timestamp), default=None)
+
+
+def _preview(message: Message) -> str:
+    return (message.text or f"[{message.message_type}]")[:160]
+
+
+def _rooms(message: Message) -> tuple[str, str]:
+    return f"conversation:{message.conversation_id}", f"inbox:{message.organization_id}"
+
+
+def _announcement(message: Message, room: str, now: datetime) -> events.EventDraft:
+    return events.EventDraft(
+        organization_id=message.organization_id,
+        room=room,
+        event_type="message:new",
+        now=now,
+        data={
+            "conversation_id": str(message.conversation_id),
+            "message_id": str(message.pk),
+            "direction": "inbound",
+            "sender_type": "contact",
+            "message_type": message.message_type,
+            "preview": message.text[:120],
+            "created_at": now.isoformat(),
+        },
+    )
+
+
+def _set_aside(entries: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime, state: str, error: str) -> None:
+    """Keep items whole that are not messages or statuses of ours; repeats fall out."""
+    WebhookItem.objects.bulk_create(
+        [
+            WebhookItem(
+                organization_id=organization_id,
+                event_id=entry.delivery_id,
+                number=entry.number,
+                created_at=now,
+                kind=entry.item.kind,
+                dedupe_key=f"{organization_id.hex}:{entry.item.key}",
+                payload={"phone_number_id": entry.item.phone_number_id, "item": entry.item.payload},
+                state=state,
+                error=error[:2000],
+            )
+            for entry in entries
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,153 @@
+"""WhatsApp numbers: registering one, and what the hot paths need to know of them, cached for seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from conversations.models import WhatsAppNumber
+from pytake.accounts import audit
+from pytake.accounts.models import Organization, User
+from pytake.infra import crypto, tenancy
+
+CACHE_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What accepting a webhook needs to know of a number."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    app_secrets: tuple[bytes, ...]
+
+
+_cache: dict[str, tuple[float, Receiver | None]] = {}
+_everybody: list[tuple[float, list[Receiver]]] = []
+
+
+def context(organization_id: uuid.UUID | str, field: str) -> str:
+    """Return the encryption context of a number's secret."""
+    return f"{organization_id}:whatsappnumber.{field}"
+
+
+def register_official(
+    organization: Organization,
+    *,
+    phone_number: str,
+    display_name: str,
+    phone_number_id: str,
+    business_account_id: str,
+    access_token: str,
+    app_secret: str,
+    verify_token: str,
+    by: User,
+    now: datetime,
+) -> WhatsAppNumber:
+    """Create a Cloud API number with its secrets encrypted."""
+    number = WhatsAppNumber(
+        organization=organization,
+        phone_number=phone_number,
+        display_name=display_name,
+        phone_number_id=phone_number_id,
+        whatsapp_business_account_id=business_account_id,
+        connected_at=now,
+    )
+    set_secrets(number, access_token=access_token, app_secret=app_secret, verify_token=verify_token)
+    number.save(force_insert=True)
+    audit.record(action="number.registered", entity=number, by=by, changes={"display_name": display_name})
+    return number
+
+
+def set_secrets(
+    number: WhatsAppNumber, *, access_token: str = "", app_secret: str = "", verify_token: str = ""
+) -> None:
+    """Replace the secrets given; the previous app secret stays valid beside the new one. Does not save."""
+    organization_id = number.organization_id
+    if access_token:
+        number.access_token_envelope = crypto.encrypt(access_token, context=context(organization_id, "access_token"))
+    if app_secret:
+        envelope = crypto.encrypt(app_secret, context=context(organization_id, "app_secret"))
+        number.app_secret_envelopes = [envelope, *number.app_secret_envelopes][:2]
+    if verify_token:
+        number.verify_token_envelope = crypto.encrypt(verify_token, context=context(organization_id, "verify_token"))
+    forget()
+
+
+def access_token(number: WhatsAppNumber) -> str:
+    """Return the token to send with."""
+    return crypto.decrypt(number.access_token_envelope, context=context(number.organization_id, "access_token"))
+
+
+def verify_tokens() -> list[str]:
+    """Return the verify tokens of all active numbers (handshakes are rare)."""
+    rows = _platform_rows("verify_token_envelope <> ''", [])
+    return [
+        crypto.decrypt(envelope, context=context(organization_id, "verify_token"))
+        for _, organization_id, _, _, envelope in rows
+    ]
+
+
+def receivers(phone_number_ids: Iterable[str]) -> dict[str, Receiver]:
+    """Return the active numbers among some provider ids, with their app secrets; cached for seconds."""
+    now = time.monotonic()
+    wanted = set(phone_number_ids)
+    missing = [key for key in wanted if key not in _cache or _cache[key][0] < now]
+    if missing:
+        _load(missing, until=now + CACHE_S)
+    return {key: found for key in wanted if (found := _cache[key][1]) is not None}
+
+
+def forget(phone_number_id: str | None = None) -> None:
+    """Drop what this process remembers (tests, changed secrets)."""
+    _everybody.clear()
+    _cache.clear() if phone_number_id is None else _cache.pop(phone_number_id, None)
+
+
+def _load(phone_number_ids: list[str], *, until: float) -> None:
+    if len(_cache) > 10_000:
+        _cache.clear()
+    for key in phone_number_ids:
+        _cache[key] = (until, None)
+    rows = _platform_rows("phone_number_id = ANY(%s)", [phone_number_ids])
+    for row in rows:
+        _cache[row[2]] = (until, _receiver(row))
+
+
+def _platform_rows(condition: str, values: list[Any]) -> list[tuple[uuid.UUID, uuid.UUID, str, list[str], str]]:
+    with tenancy.platform_scope("find numbers by the provider's id"), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, organization_id, phone_number_id, app_secret_envelopes, verify_token_envelope "
+            "FROM conversations_whatsappnumber WHERE is_active AND deleted_at IS NULL AND " + condition,
+            values,
+        )
+        return [
+            (row[0], row[1], row[2], row[3] if isinstance(row[3], list) else json.loads(row[3]), row[4])
+            for row in cursor.fetchall()
+        ]
+
+
+def all_receivers() -> list[Receiver]:
+    """Return every active number (for deliveries that name none of ours, which are rare); cached for seconds."""
+    now = time.monotonic()
+    if _everybody and _everybody[0][0] > now:
+        return _everybody[0][1]
+    rows = _platform_rows("app_secret_envelopes <> '[]'::jsonb", [])
+    found = [_receiver(row) for row in rows]
+    _everybody[:] = [(now + CACHE_S, found)]
+    return found
+
+
+def _receiver(row: tuple[uuid.UUID, uuid.UUID, str, list[str], str]) -> Receiver:
+    number_id, organization_id, _, envelopes, _ = row
+    secrets = tuple(
+        crypto.decrypt(envelope, context=context(organization_id, "app_secret")).encode() for envelope in envelopes
+    )
+    return Receiver(number_id, organization_id, secrets)

@@ -1,0 +1,203 @@
+"""Reading the provider's JSON: every entry, change and item of a POST, tolerant of what may be missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from pytake.core import text
+from pytake.core.phones import BSUID
+
+KNOWN_TYPES: Final = frozenset(
+    {
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "button",
+        "order", "reaction", "system", "unsupported",
+    }
+)  # fmt: skip
+# They neither open a service window nor wake a bot.
+SILENT_TYPES: Final = frozenset({"reaction", "system", "edit", "revoke"})
+MEDIA: Final = frozenset({"image", "video", "audio", "document", "sticker"})
+
+
+class UnreadableError(ValueError):
+    """The body is not JSON, or not an envelope of the provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One message, status or other notification. `contact` is the block of the payload that belongs to it."""
+
+    kind: str
+    phone_number_id: str
+    payload: dict[str, Any]
+    contact: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Return a fingerprint by which a repeated item is recognised."""
+        body = orjson.dumps(self.payload, option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(f"{self.kind}:{self.phone_number_id}:".encode() + body).hexdigest()
+
+
+def read(raw: bytes) -> list[Item]:
+    """Return the items of a body; raises UnreadableError."""
+    body = _decode(raw)
+    if not isinstance(body, dict) or not isinstance(body.get("entry"), list):
+        raise UnreadableError("not an envelope with entries")
+    return list(_items(body))
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        try:
+            # The standard decoder accepts lone surrogates, which do arrive.
+            body = json.loads(raw)
+        except (ValueError, RecursionError) as exc:
+            raise UnreadableError(str(exc)[:200]) from exc
+    lowered = raw.lower()
+    return _cleaned(body) if b"\\u0000" in lowered or b"\\ud" in lowered else body
+
+
+def _cleaned(value: Any) -> Any:
+    """Remove what PostgreSQL refuses: NUL characters and lone surrogates."""
+    if isinstance(value, str):
+        return text.clean(value)
+    if isinstance(value, dict):
+        return {text.clean(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def _items(body: dict[str, Any]) -> Iterator[Item]:
+    for entry in body["entry"]:
+        changes = entry.get("changes") if isinstance(entry, dict) else None
+        if not isinstance(changes, list):
+            yield Item(kind="other", phone_number_id="", payload={"entry": entry})
+            continue
+        for change in changes:
+            yield from _of_change(change)
+
+
+def _of_change(change: Any) -> Iterator[Item]:
+    value = change.get("value") if isinstance(change, dict) else None
+    if not isinstance(value, dict) or change.get("field") != "messages":
+        yield Item(kind="other", phone_number_id=_number_of(value), payload={"change": change})
+        return
+    phone_number_id = _number_of(value)
+    contacts = [block for block in _list(value, "contacts") if isinstance(block, dict)]
+    found = False
+    for message in _list(value, "messages"):
+        found = True
+        if isinstance(message, dict):
+            block = _contact_of(message, contacts)
+            yield Item(kind="message", phone_number_id=phone_number_id, payload=message, contact=block)
+        else:
+            yield Item(kind="other", phone_number_id=phone_number_id, payload={"message": message})
+    for status in _list(value, "statuses"):
+        found = True
+        kind = "status" if isinstance(status, dict) else "other"
+        payload = status if isinstance(status, dict) else {"status": status}
+        yield Item(kind=kind, phone_number_id=phone_number_id, payload=payload)
+    if not found:
+        yield Item(kind="other", phone_number_id=phone_number_id, payload={"change": change})
+
+
+def _list(value: dict[str, Any], key: str) -> list[Any]:
+    found = value.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _number_of(value: Any) -> str:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    return str(metadata.get("phone_number_id") or "") if isinstance(metadata, dict) else ""
+
+
+def _contact_of(message: dict[str, Any], contacts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the contacts block of a message: by user id, else by phone, never by position."""
+    for ours, theirs in (("from_user_id", "user_id"), ("from", "wa_id")):
+        wanted = message.get(ours)
+        match = next((block for block in contacts if wanted and block.get(theirs) == wanted), None)
+        if match is not None:
+            return match
+    return {}
+
+
+def timestamp(value: Any, *, otherwise: datetime) -> datetime:
+    """Return an instant from Unix seconds (milliseconds have been seen), as text or number."""
+    try:
+        seconds = float(value)
+        return datetime.fromtimestamp(seconds / 1000 if seconds >= 10**12 else seconds, tz=UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return otherwise
+
+
+def addresses(message: Mapping[str, Any], contact: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the sender's addresses as (kind, value): user id first, then phone; by shape, not field name."""
+    found: list[tuple[str, str]] = []
+    candidates = (message.get("from_user_id"), contact.get("user_id"), message.get("from"), contact.get("wa_id"))
+    for value in candidates:
+        address = str(value or "").strip()
+        if not address:
+            continue
+        pair = ("bsuid", address) if BSUID.match(address) else ("wa_id", address.lstrip("+"))
+        if pair not in found:
+            found.append(pair)
+    return found
+
+
+def type_of(message: Mapping[str, Any]) -> str:
+    """Return the stored type: the provider's if we know it, else `unsupported`."""
+    kind = str(message.get("type") or "unsupported")
+    return "audio" if kind == "voice" else kind if kind in KNOWN_TYPES else "unsupported"
+
+
+def is_silent(message: Mapping[str, Any]) -> bool:
+    """Return whether a message is stored without waking anybody: events, reactions, groups."""
+    return str(message.get("type")) in SILENT_TYPES or bool(message.get("group_id"))
+
+
+def reply_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a message says, in one form for all types: kind, text, reply_id, context_wamid, payload."""
+    kind = str(message.get("type") or "unsupported")
+    context = message.get("context")
+    reply: dict[str, Any] = {
+        "kind": kind,
+        "text": "",
+        "reply_id": None,
+        "context_wamid": context.get("id") if isinstance(context, dict) else None,
+    }
+    body = message.get(kind)
+    body = body if isinstance(body, dict) else {}
+    if kind == "text":
+        reply["text"] = str(body.get("body") or "")
+    elif kind == "button":
+        reply |= {"kind": "button", "text": str(body.get("text") or ""), "reply_id": body.get("payload")}
+    elif kind == "interactive":
+        reply |= _interactive(body)
+    elif kind in MEDIA | {"voice"}:
+        reply |= {"kind": "audio" if kind == "voice" else kind, "text": str(body.get("caption") or ""), "payload": body}
+    elif kind == "location":
+        reply["payload"] = body
+    elif kind == "contacts":
+        reply["payload"] = {"contacts": message.get("contacts")}
+    return reply
+
+
+def _interactive(body: Mapping[str, Any]) -> dict[str, Any]:
+    for kind, name in (("button_reply", "button"), ("list_reply", "list")):
+        chosen = body.get(kind)
+        if isinstance(chosen, dict):
+            return {"kind": name, "text": str(chosen.get("title") or ""), "reply_id": chosen.get("id")}
+    form = body.get("nfm_reply")
+    if isinstance(form, dict):
+        return {"kind": "form", "text": str(form.get("body") or ""), "payload": form}
+    return {"kind": "unsupported"}

@@ -1,0 +1,204 @@
+"""Writing down what became of a slice of sends: one statement a table, whatever the slice's size."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from conversations import service_window, statuses
+from conversations.gateway.base import Accepted, NotSent, Outcome, Refused, Unknown
+from conversations.models import Message, MessageAttempt, WhatsAppNumber
+from notifications import events
+from pytake.infra import metrics
+
+ATTEMPTS_MAX: Final = 3
+BASE_S: Final = 2.0
+RECONCILE: Final = timedelta(minutes=10)
+_A = MessageAttempt.Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A message and what the provider did with it."""
+
+    message: Message
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """New values of a message."""
+
+    id: uuid.UUID
+    state: str
+    status: str
+    wamid: str | None = None
+    not_before: datetime | None = None
+    reconcile_until: datetime | None = None
+    failed_at: datetime | None = None
+    code: str = ""
+    title: str = ""
+    details: str = ""
+    refund: int = 0
+
+
+def no_token(message: Message) -> Result:
+    """Return the result for a number whose token cannot be read."""
+    return Result(message, Refused(code="no_token", detail="The access token cannot be decrypted.", scope="account"))
+
+
+def split_by_window(
+    number: WhatsAppNumber, messages: Sequence[Message], *, now: datetime
+) -> tuple[list[Message], list[Message]]:
+    """Split into those whose service window has closed meanwhile, and those that may leave."""
+    if number.connection_type != number.ConnectionType.OFFICIAL:
+        return [], list(messages)
+    shut = [m for m in messages if not service_window.is_open(m.conversation.window_expires_at, now)]
+    gone = {message.pk for message in shut}
+    return shut, [message for message in messages if message.pk not in gone]
+
+
+def settle(
+    number: WhatsAppNumber,
+    results: Sequence[Result],
+    *,
+    shut: Sequence[Message],
+    deferred: Sequence[tuple[Message, float]],
+    started_at: datetime,
+    now: datetime,
+) -> None:
+    """Write the outcomes in one transaction; statuses that came first are matched; pages are told of failures."""
+    rows = [_row(result, now=now) for result in results]
+    rows += [_closed(message, now=now) for message in shut]
+    rows += [_later(message, wait_s, now=now) for message, wait_s in deferred]
+    with transaction.atomic():
+        _write(rows)
+        MessageAttempt.objects.bulk_create(
+            [_attempt(result, started_at, now) for result in results], ignore_conflicts=True
+        )
+        accepted = {row.id: row.wamid for row in rows if row.wamid}
+        statuses.match_parked(number, accepted, now=now)
+        failed = {row.id for row in rows if row.state == Message.DispatchState.FAILED}
+        told = [*(result.message for result in results), *shut]
+        events.emit_many([_announcement(message, now) for message in told if message.pk in failed])
+    for result in results:
+        metrics.SENDS.labels(type(result.outcome).__name__.lower()).inc()
+
+
+def _row(result: Result, *, now: datetime) -> _Row:
+    message, outcome = result.message, result.outcome
+    match outcome:
+        case Accepted(wamid=wamid):
+            return _Row(id=message.pk, state="accepted", status="queued", wamid=wamid)
+        case NotSent(throttled=True):
+            wait = timedelta(seconds=outcome.wait_s * (0.75 + random.random() / 2))  # noqa: S311  # jitter
+            return _Row(id=message.pk, state="queued", status="queued", not_before=now + wait, refund=1)
+        case NotSent() if message.attempts < ATTEMPTS_MAX:
+            wait = timedelta(seconds=BASE_S * 2 ** (message.attempts - 1) * (0.75 + random.random() / 2))  # noqa: S311
+            return _Row(id=message.pk, state="queued", status="queued", not_before=now + wait)
+        case NotSent() | Refused():
+            return _Row(
+                id=message.pk,
+                state="failed",
+                status="failed",
+                failed_at=now,
+                code=outcome.code[:40],
+                title=outcome.detail[:255],
+                details=outcome.detail,
+            )
+        case Unknown():
+            return _Row(
+                id=message.pk,
+                state="unknown",
+                status="queued",
+                reconcile_until=now + RECONCILE,
+                code=outcome.code[:40],
+                title=outcome.detail[:255],
+            )
+
+
+def _closed(message: Message, *, now: datetime) -> _Row:
+    return _Row(
+        id=message.pk, state="failed", status="failed", failed_at=now, code="WINDOW_CLOSED", title="24 h", refund=1
+    )
+
+
+def _later(message: Message, wait_s: float, *, now: datetime) -> _Row:
+    return _Row(id=message.pk, state="queued", status="queued", not_before=now + timedelta(seconds=wait_s), refund=1)
+
+
+# Only rows still in `sending` are moved: a status may have settled one meanwhile.
+_WRITE: Final = """
+UPDATE conversations_message message SET
+    dispatch_state = fresh.state,
+    status = CASE WHEN message.status IN ('sent', 'delivered', 'read') THEN message.status ELSE fresh.status END,
+    whatsapp_message_id = coalesce(message.whatsapp_message_id, fresh.wamid),
+    not_before = fresh.not_before, reconcile_until = fresh.reconcile_until, failed_at = fresh.failed_at,
+    error_code = fresh.code, error_title = fresh.title, error_details = fresh.details,
+    attempts = message.attempts - fresh.refund, claimed_until = NULL, claim_token = NULL
+FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(statuses)s::text[], %(wamids)s::text[],
+            %(not_befores)s::timestamptz[], %(reconciles)s::timestamptz[], %(faileds)s::timestamptz[],
+            %(codes)s::text[], %(titles)s::text[], %(details)s::text[], %(refunds)s::int[])
+    AS fresh (id, state, status, wamid, not_before, reconcile_until, failed_at, code, title, details, refund)
+WHERE message.id = fresh.id AND message.dispatch_state = 'sending'
+"""
+_LEARN: Final = """
+UPDATE conversations_message message SET whatsapp_message_id = fresh.wamid
+FROM unnest(%(ids)s::uuid[], %(wamids)s::text[]) AS fresh (id, wamid)
+WHERE message.id = fresh.id AND message.whatsapp_message_id IS NULL AND fresh.wamid IS NOT NULL
+"""
+
+
+def _write(rows: Sequence[_Row]) -> None:
+    if not rows:
+        return
+    ordered = sorted(rows, key=lambda row: row.id)
+    values: dict[str, Any] = {
+        "ids": [row.id for row in ordered],
+        "states": [row.state for row in ordered],
+        "statuses": [row.status for row in ordered],
+        "wamids": [row.wamid for row in ordered],
+        "not_befores": [row.not_before for row in ordered],
+        "reconciles": [row.reconcile_until for row in ordered],
+        "faileds": [row.failed_at for row in ordered],
+        "codes": [row.code for row in ordered],
+        "titles": [row.title for row in ordered],
+        "details": [row.details for row in ordered],
+        "refunds": [row.refund for row in ordered],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, values)
+        if cursor.rowcount < len(ordered):
+            cursor.execute(_LEARN, {"ids": values["ids"], "wamids": values["wamids"]})
+
+
+def _attempt(result: Result, started_at: datetime, now: datetime) -> MessageAttempt:
+    outcome = result.outcome
+    kinds = {Accepted: _A.ACCEPTED, NotSent: _A.NOT_SENT_RETRYABLE, Refused: _A.REFUSED, Unknown: _A.UNKNOWN}
+    return MessageAttempt(
+        organization_id=result.message.organization_id,
+        message_id=result.message.pk,
+        number_in_row=result.message.attempts,
+        started_at=started_at,
+        finished_at=now,
+        outcome=kinds[type(outcome)],
+        http_status=outcome.http_status,
+        provider_code="" if isinstance(outcome, Accepted) else outcome.code[:40],
+        provider_trace="" if isinstance(outcome, Accepted) else outcome.trace[:120],
+    )
+
+
+def _announcement(message: Message, now: datetime) -> events.EventDraft:
+    return events.EventDraft(
+        organization_id=message.organization_id,
+        room=f"conversation:{message.conversation_id}",
+        event_type="message:status",
+        now=now,
+        data={"conversation_id": str(message.conversation_id), "message_id": str(message.pk), "status": "failed"},
+    )
