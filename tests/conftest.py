@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from rest_framework.test import APIClient
 
+from pytake.accounts import sessions
 from pytake.accounts.models import Organization, User
-from pytake.infra import tenancy
+from pytake.infra import redis_client, tenancy
 from tests import make
 
 
@@ -65,3 +68,23 @@ def client_as() -> Callable[[User], Client]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def api_as() -> Callable[[User], APIClient]:
+    """Give a person a client of the API with an access token."""
+
+    def sign_in(user: User) -> APIClient:
+        pair = sessions.begin(user, request=RequestFactory().get("/"), now=timezone.now())
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair.access_token}")
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def no_windows() -> None:
+    """Forget what the rate limits have counted."""
+    for key in redis_client.client().scan_iter(redis_client.key("window", "*")):
+        redis_client.client().delete(key)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.apps import apps
 
+from pytake.infra import tenancy
+
 if TYPE_CHECKING:
     from pytake.accounts.models import User
 
@@ -96,8 +98,12 @@ def bundle(role: str) -> frozenset[str]:
 def custom_codes(user: User) -> frozenset[str]:
     """Return the permissions that the person's custom roles add (one query)."""
     user_role = apps.get_model("accounts", "UserRole")
-    codes = user_role.objects.filter(user=user, role__is_active=True).values_list("role__permissions__code", flat=True)
-    return frozenset(code for code in codes if code)
+    if user.organization_id is None:
+        return frozenset()
+    # The person's own organization, whatever the context: asked before one is entered, too.
+    with tenancy.organization_context(user.organization_id):
+        held = user_role.objects.filter(user=user, role__is_active=True)
+        return frozenset(code for code in held.values_list("role__permissions__code", flat=True) if code)
 
 
 def register_admin(model_label: str, *, view: str, change: str) -> None:

@@ -59,7 +59,7 @@ def _by_shape(schema: dict[str, Any], schemas: dict[str, Any], *, name: str, dep
     if kind == "array":
         inner = schema.get("items", {})
         return [example_of(inner, schemas, name=name, depth=depth + 1)] if inner and depth <= _DEPTH_MAX else []
-    if name in _BY_NAME and kind in {"string"}:
+    if name in _BY_NAME and kind == "string":
         return _BY_NAME[name]
     if schema.get("format") in _BY_FORMAT:
         return _BY_FORMAT[schema["format"]]

@@ -51,6 +51,14 @@ class UserManager(BaseUserManager["User"]):
         """Return the queryset with the named subsets."""
         return UserQuerySet(self.model, using=self._db)
 
+    def alive(self) -> UserQuerySet:
+        """Leave out deleted users."""
+        return self.get_queryset().alive()
+
+    def visible_to(self, user: Any) -> UserQuerySet:
+        """Return the colleagues of `user`."""
+        return self.get_queryset().visible_to(user)
+
     def get_by_natural_key(self, username: str | None) -> User:
         """Find by e-mail without regard to case."""
         return self.get_queryset().alive().get(email__iexact=username)
