@@ -45,6 +45,7 @@ class Bubble:
     footer: str = ""
     menu: str = ""
     raw: str = ""
+    raw_type: str = ""
     tick: str = ""
     tick_label: str | Promise = ""
     problem: str = ""
@@ -149,7 +150,9 @@ def bubble(message: Message) -> Bubble:
         item.side = "note"
         return item
     if message.direction == "inbound":
-        if message.message_type not in _SHOWN_TYPES:
+        # A form's answer is "interactive" without a text: shown whole, as every type we do not draw yet.
+        if message.message_type not in _SHOWN_TYPES or not message.text:
+            item.raw_type = str(message.content.get("type") or message.message_type)
             item.raw = json.dumps(message.content, ensure_ascii=False, indent=2)
         return item
     content = message.content
