@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "pytake.accounts.middleware.TenancyMiddleware",
+    "pytake.accounts.middleware.BackOfficePolicyMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -212,6 +213,36 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
     }
 }
 
+# --- Back office ------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "PyTake",
+    "SITE_HEADER": "PyTake",
+    "SITE_SUBHEADER": _("Administration"),
+    "SITE_URL": "/",
+    "SITE_LOGO": lambda request: "/static/logo.svg",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "8px",
+    # The greens of static/css/src/tokens.css.
+    "COLORS": {
+        "primary": {
+            "50": "#effaf8",
+            "100": "#e1f2f0",
+            "200": "#bfe5df",
+            "300": "#8fd3ca",
+            "400": "#52c4b5",
+            "500": "#1f9489",
+            "600": "#0f6e66",
+            "700": "#0c5f58",
+            "800": "#0b5952",
+            "900": "#15332f",
+            "950": "#05211d",
+        },
+    },
+}
+
 # --- Language and time ------------------------------------------------------------------------
 
 LANGUAGE_CODE = "pt-br"
@@ -307,6 +338,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "pytake.accounts.models.users.User.Role",
+        "MemberRoleEnum": "pytake.accounts.api.users.MEMBER_ROLES",
+        "PresenceEnum": "pytake.accounts.models.users.User.Status",
+        "HealthEnum": "pytake.accounts.api.health.HEALTH",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "pytake.infra.openapi.complete",

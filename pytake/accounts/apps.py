@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+from pytake.infra import crypto
 
 
 class AccountsConfig(AppConfig):
@@ -17,3 +21,10 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Make our Celery application the current one in every process that uses Django, for nudges."""
         import_module("pytake.celery")
+
+    def ready(self) -> None:
+        """Register system checks and columns that hold envelopes."""
+        import_module("pytake.checks")
+        crypto.register_envelopes("accounts.Secret", "encrypted_value")
+        crypto.register_envelopes("conversations.WhatsAppNumber", "access_token_envelope", "verify_token_envelope")
+        crypto.register_envelopes("conversations.WhatsAppNumber", "app_secret_envelopes")

@@ -21,6 +21,7 @@ from pytake.accounts.access import PUBLIC
 from pytake.accounts.api_base import ApiView
 from pytake.infra import redis_client
 
+HEALTH: Final = [("ok", "ok"), ("degraded", "degraded")]
 _STARTED: Final = time.monotonic()
 
 
@@ -81,7 +82,7 @@ class SocketsShape(serializers.Serializer[Any]):
 class HealthShape(serializers.Serializer[Any]):
     """The summary; `details` for administrators only."""
 
-    status = serializers.ChoiceField(choices=["ok", "degraded"])
+    status = serializers.ChoiceField(choices=HEALTH)
     timestamp = serializers.DateTimeField()
     uptime = serializers.FloatField(help_text="Seconds since the process started.")
     version = serializers.CharField()
@@ -95,7 +96,7 @@ class Health(ApiView):
     throttle_classes = ()
     route_permissions = {"get": PUBLIC}
 
-    @extend_schema(responses={200: HealthShape})
+    @extend_schema(operation_id="health_summary", responses={200: HealthShape})
     def get(self, request: Request) -> Response:
         """Summarise the health of the installation.
 

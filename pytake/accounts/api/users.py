@@ -28,7 +28,7 @@ from pytake.infra import tenancy
 from pytake.infra.paging import TextSearch
 from pytake.infra.serializing import StrictSerializer
 
-_MEMBER_ROLES = [
+MEMBER_ROLES = [
     (User.Role.ORG_ADMIN, _("Administrator")),
     (User.Role.AGENT, _("Agent")),
     (User.Role.VIEWER, _("Viewer")),
@@ -50,7 +50,7 @@ class ProfileInput(StrictSerializer):
 class UserInput(ProfileInput):
     """What administrators edit of members."""
 
-    role = serializers.ChoiceField(choices=_MEMBER_ROLES, required=False)
+    role = serializers.ChoiceField(choices=MEMBER_ROLES, required=False)
     max_conversations = serializers.IntegerField(min_value=0, max_value=1000, required=False, allow_null=True)
 
 
