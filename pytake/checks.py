@@ -30,7 +30,7 @@ def _resolves(name: str, setting: str) -> Iterator[CheckMessage]:
     try:
         found = import_string(name)
     except ImportError as exc:
-        yield Warning(f"{setting} names {name}, which cannot be imported: {exc}", id="pytake.E001")
+        yield Error(f"{setting} names {name}, which cannot be imported: {exc}", id="pytake.E001")
         return
     if not callable(found):
         yield Error(f"{setting} names {name}, which is not a function.", id="pytake.E001")
@@ -43,7 +43,8 @@ def keys_are_good(**_: Any) -> list[CheckMessage]:
     try:
         crypto.FernetProvider(settings.ENCRYPTION_KEYS).validate()
     except crypto.EncryptionConfigurationError as exc:
-        hint = "Make one with: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+        make = "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
+        hint = f"Make one with: python -c '{make}'"
         found.append(Error(str(exc), hint=hint, id="pytake.E002"))
     local = set(settings.ALLOWED_HOSTS) <= _LOCAL_HOSTS
     keys = {"SECRET_KEY": [settings.SECRET_KEY], "JWT_SIGNING_KEYS": settings.JWT_SIGNING_KEYS}

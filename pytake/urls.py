@@ -23,7 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("conversations.api_urls")),
     path("api/v1/", include("flows.api_urls")),
     # Last: what is unknown under /api/ is answered in the API's way.
-    re_path(r"^api/", errors.unknown_route),
+    re_path(r"^api/", errors.unknown_route, name="api-unknown"),
 ]
 handler400 = errors.bad_request
 handler403 = errors.permission_denied

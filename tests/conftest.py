@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -81,6 +83,12 @@ def api_as() -> Callable[[User], APIClient]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def system_rows(db: None) -> None:
+    """Write the plans and roles of the first migration again: transactional tests empty every table."""
+    import_module("pytake.accounts.migrations.0004_system_rows").write(apps, None)
 
 
 @pytest.fixture

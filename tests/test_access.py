@@ -159,7 +159,7 @@ class Rows:
         if parameter in {"pk", "object_id", "id"}:
             model = model_of(route)
             assert model is not None, (
-                f"{route.path}: of which model is {parameter}? Give the view a queryset, or the path a line in KEYS_OF_PAGES."
+                f"{route.path}: of which model is {parameter}? Add a queryset to the view or the path to KEYS_OF_PAGES."
             )
             if model is RefreshToken and "auth/sessions" in route.path:
                 return str(RefreshToken.objects.get(pk=self.by_model[model].pk).family_id)
@@ -277,6 +277,29 @@ def test_people_of_another_organization_see_and_change_nothing(
     wrong = walk(rows, sign_in, visitor=False)
 
     assert wrong == []
+    assert rows.snapshot() == before
+
+
+@pytest.mark.parametrize("role", ["viewer", "agent", "org_admin"])
+def test_members_without_the_permission_are_refused(rows: Rows, organization: Organization, role: str) -> None:
+    person = make.user(organization, role)
+    client = APIClient(raise_request_exception=False)
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    before, refused = rows.snapshot(), 0
+
+    for route in routes():
+        needs: dict[str, str] = getattr(getattr(route.view, "cls", None), "route_permissions", {})
+        actions: dict[str, str] = getattr(route.view, "actions", None) or {name: name for name in needs}
+        for method, action in actions.items():
+            code = needs.get(action, "")
+            if code in {"", "public", "member"} or (code != "super" and person.can(code)):
+                continue
+            forget_windows()
+            response = getattr(client, method)(next(rows.urls(route)), **({} if method == "get" else {"data": BODY}))
+            assert response.status_code == 403, f"{role}: {method} {route.path} needs {code}"
+            refused += 1
+
+    assert refused > (0 if role == "org_admin" else 5)
     assert rows.snapshot() == before
 
 

@@ -57,6 +57,9 @@ class HasRoutePermission(BasePermission):
         user: Any = request.user
         if request.method == "OPTIONS":
             return bool(user.is_authenticated)
+        if not hasattr(view, (request.method or "GET").lower()):
+            # No such method: 405 rather than 403, for those who may know the route.
+            return bool(user.is_authenticated) or PUBLIC in view.route_permissions.values()
         needed = permission_of(view, request.method or "GET")
         if needed == PUBLIC:
             return True

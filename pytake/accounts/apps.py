@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from importlib import import_module
-
 from django.apps import AppConfig
 
 from pytake.infra import crypto
@@ -19,11 +17,8 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Make our Celery application the current one in every process that uses Django, for nudges."""
+        """Make our Celery application the current one (for nudges); register checks and columns with envelopes."""
         import_module("pytake.celery")
-
-    def ready(self) -> None:
-        """Register system checks and columns that hold envelopes."""
         import_module("pytake.checks")
         crypto.register_envelopes("accounts.Secret", "encrypted_value")
         crypto.register_envelopes("conversations.WhatsAppNumber", "access_token_envelope", "verify_token_envelope")

@@ -8,7 +8,7 @@ import structlog
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.middleware import locale
-from django.urls import is_valid_path
+from django.urls import resolve
 from django.utils import timezone, translation
 
 from pytake.accounts import locales, rates
@@ -19,6 +19,9 @@ from pytake.infra.ids import new_id
 
 # Where a platform operator's session keeps the organization chosen in the switcher.
 ACTING_ORGANIZATION = "acting_organization"
+
+# Name of the route that takes what no other under /api/ does.
+UNKNOWN_API_ROUTE = "api-unknown"
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -45,7 +48,12 @@ class RequestContextMiddleware:
 def _drop_slash(request: HttpRequest) -> None:
     """Let routes of the API be called with a trailing slash; they are declared without."""
     path = request.path_info
-    if path.startswith("/api/") and path.endswith("/") and not is_valid_path(path):
+    if (
+        path.startswith("/api/")
+        and path.rstrip("/") > "/api"
+        and path.endswith("/")
+        and resolve(path).url_name == UNKNOWN_API_ROUTE
+    ):
         request.path_info = path.rstrip("/")
         request.path = request.path.rstrip("/")
 

@@ -27,9 +27,7 @@ def rotate_all(*, batch: int, dry_run: bool = False) -> Iterator[tuple[str, int]
         yield f"{label}.{field}", changed
 
 
-def _rotate_of(
-    organization_id: uuid.UUID, model: type[models.Model], field: str, *, batch: int, dry_run: bool
-) -> int:
+def _rotate_of(organization_id: uuid.UUID, model: type[models.Model], field: str, *, batch: int, dry_run: bool) -> int:
     changed, last = 0, None
     with tenancy.organization_context(organization_id):
         while True:
