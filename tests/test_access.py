@@ -86,9 +86,9 @@ def routes(patterns: Any = None, prefix: str = "/", namespace: str = "") -> Iter
 
 def _path_of(pattern: Any) -> str:
     if isinstance(pattern, RoutePattern):
-        return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern._route))
+        return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern))
     assert isinstance(pattern, RegexPattern), pattern
-    text = re.sub(r"\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)", r"{\1}", str(pattern._regex))
+    text = re.sub(r"\(\?P<(\w+)>[^()]*(?:\([^()]*\)[^()]*)*\)", r"{\1}", pattern.regex.pattern)
     return text.replace("^", "").replace("$", "").replace("\\", "").replace("/?", "/")
 
 

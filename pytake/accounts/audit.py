@@ -83,7 +83,7 @@ def broken_links(organization_id: uuid.UUID | None) -> Iterator[str]:
     """Name every place where the chain of an organization does not hold."""
     expected, previous = 1, ""
     with _scope_of(organization_id):
-        entries = list(AuditEntry.objects.filter(organization_id=organization_id).order_by("sequence"))
+        entries = list(AuditEntry.objects.of_chain(organization_id).order_by("sequence"))
     for entry in entries:
         if entry.sequence != expected:
             yield f"entry {expected} is missing"
@@ -113,10 +113,7 @@ def _lock_chain(organization_id: uuid.UUID | None) -> tuple[int, str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit:{organization_id}"])
     last = (
-        AuditEntry.objects.filter(organization_id=organization_id)
-        .order_by("-sequence")
-        .values_list("sequence", "entry_hash")
-        .first()
+        AuditEntry.objects.of_chain(organization_id).order_by("-sequence").values_list("sequence", "entry_hash").first()
     )
     return last or (0, "")
 

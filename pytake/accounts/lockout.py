@@ -23,7 +23,7 @@ def response(request: HttpRequest, original: HttpResponse | None, credentials: d
     if request.path.startswith("/api/"):
         if original is not None and original.status_code == 403:
             return original
-        error = {
+        error: dict[str, Any] = {
             "code": LOCKED_CODE,
             "message": _("Too many failed attempts. Try again in half an hour."),
             "type": "permission",

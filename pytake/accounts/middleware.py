@@ -91,7 +91,7 @@ class TenancyMiddleware:
             user_id=str(user.pk), organization_id=str(tenancy.current_organization_id() or "")
         )
         locales.activate_for(user, request)
-        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]  # Django's own
+        request.LANGUAGE_CODE = translation.get_language()
 
 
 class BackOfficePolicyMiddleware:

@@ -150,7 +150,7 @@ def _refuse_role(role: str, *, by: User) -> None:
 def _keep_an_administrator(user: User) -> None:
     if user.role != User.Role.ORG_ADMIN or not user.is_active:
         return
-    others = User.objects.alive().filter(organization_id=user.organization_id, role=User.Role.ORG_ADMIN, is_active=True)
+    others = User.objects.alive().filter(organization=user.organization, role=User.Role.ORG_ADMIN, is_active=True)
     if not others.exclude(pk=user.pk).exists():
         raise ConflictError(_("The organization must keep an administrator."))
 

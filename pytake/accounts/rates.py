@@ -43,7 +43,7 @@ class RequestRates(BaseThrottle):
         """Let pass or raise RateLimitedError."""
         special = _special(view, request.method)
         windows = _general(request) + [_window(rate, request) for rate in special]
-        on_failure = next((rate.on_failure for rate in special if rate.on_failure != "open"), "open")
+        on_failure: limits.OnFailure = next((rate.on_failure for rate in special if rate.on_failure != "open"), "open")
         verdict = limits.check(windows, now=timezone.now(), on_failure=on_failure)
         request._request.rate_verdict = verdict
         if not verdict.allowed:

@@ -41,7 +41,7 @@ def sign_in(email: str, password: str, *, code: str, request: Any, now: datetime
     """Return the person, or raise SignInRefusedError or LockedError. `request` is Django's."""
     credentials = {"email": email.strip().lower(), "password": password}
     user = authenticate(request, **credentials)
-    if user is None or not isinstance(user, User) or not may_sign_in(user):
+    if user is None or not may_sign_in(user):
         if getattr(request, "axes_locked_out", False):
             raise LockedError(_("Too many failed attempts. Try again in half an hour."))
         record_failure(email, request)

@@ -131,7 +131,7 @@ def visible_rows(model: type[models.Model], request: HttpRequest) -> QuerySet[An
 def _of_organization(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     names = {field.name for field in rows.model._meta.get_fields()}
     if "organization" in names:
-        return rows.filter(organization_id=request.user.organization_id)
+        return rows.filter(organization_id=getattr(request.user, "organization_id", None))
     return rows
 
 

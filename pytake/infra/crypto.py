@@ -28,7 +28,9 @@ class EncryptionConfigurationError(ValueError):
 class Provider(Protocol):
     """Somebody who holds keys."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return the word that its envelopes begin with."""
 
     def encrypt(self, plaintext: str, *, context: str) -> str:
         """Return an envelope that opens with the same context only."""

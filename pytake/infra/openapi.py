@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.renderers import OpenApiYamlRenderer
 
 from pytake.infra import openapi_examples
 
@@ -52,14 +54,14 @@ _MEANINGS: Final = {
 _PUBLIC: Final = "public"
 
 
-class DocumentedSchema(AutoSchema):  # type: ignore[misc]  # drf-spectacular has no types here
+class DocumentedSchema(AutoSchema):
     """Derives what can be derived: summary, roles, error answers, idempotency key."""
 
     def get_summary(self) -> str:
         """Return the first line of the route's docstring."""
         return str(self._doc().partition("\n")[0].rstrip("."))
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular does
         """Return the rest of the docstring and who may call."""
         rest = self._doc().partition("\n")[2].strip()
         return "\n\n".join(part for part in (rest or self.get_summary() + ".", self._who()) if part)
@@ -142,7 +144,7 @@ def _error_response(status: str) -> dict[str, Any]:
     return {"description": meaning, "content": {"application/json": {"schema": ERROR, "example": example}}}
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]  # drf-spectacular has no types here
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # it registers itself
     """Describes bearer tokens."""
 
     target_class = "pytake.accounts.authentication.BearerAuthentication"
@@ -157,7 +159,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]  # drf
         }
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]  # drf-spectacular has no types here
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # it registers itself
     """Describes the pages' cookie."""
 
     target_class = "pytake.accounts.authentication.SessionAuthentication"
@@ -184,6 +186,19 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: Any) 
                 if "example" not in media and "examples" not in media and "schema" in media:
                     media["example"] = openapi_examples.example_of(media["schema"], schemas)
     return result
+
+
+def document() -> dict[str, Any]:
+    """Return the API's description as it is now."""
+    generator: Any = SchemaGenerator
+    found: dict[str, Any] = generator().get_schema(request=None, public=True)
+    return found
+
+
+def as_yaml(description: dict[str, Any]) -> str:
+    """Return a description as it is committed."""
+    renderer: Any = OpenApiYamlRenderer()
+    return str(renderer.render(description, renderer_context={}).decode())
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

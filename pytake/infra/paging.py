@@ -38,7 +38,7 @@ class ListPagination(BasePagination):
 
     limit_max = LIMIT_MAX
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return one page; one row more is read to know whether another follows."""
         self.limit = _whole(request, "limit", default=LIMIT_DEFAULT, least=1, most=self.limit_max)
         self.skip = _whole(request, "skip", default=0, least=0, most=SKIP_MAX)
@@ -128,7 +128,7 @@ def _whole(request: Request, name: str, *, default: int, least: int, most: int) 
 def _order(request: Request, view: Any) -> tuple[str, str]:
     """Return the order asked for and its column."""
     fields: dict[str, str] = getattr(view, "sort_fields", _SORTS)
-    sort = request.query_params.get("sort") or getattr(view, "default_sort", "-created_at")
+    sort: str = request.query_params.get("sort") or getattr(view, "default_sort", None) or "-created_at"
     column = fields.get(sort.removeprefix("-"))
     if column is None:
         names = ", ".join(sorted(fields))

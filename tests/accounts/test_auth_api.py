@@ -139,7 +139,7 @@ def test_people_who_are_switched_off_cannot_sign_in(api: APIClient, person: User
     elif what == "deleted":
         User.objects.filter(pk=person.pk).update(deleted_at=timezone.now())
     else:
-        Organization.objects.filter(pk=person.organization_id).update(is_active=False)
+        Organization.objects.update(is_active=False)
 
     assert login(api).status_code == 401
     assert as_bearer(token).get("/api/v1/auth/me").status_code == 401
@@ -177,7 +177,7 @@ def test_access_tokens_expire_and_foreign_ones_are_refused(api: APIClient, perso
     content = jwt.decode(token, options={"verify_signature": False})
     forged = [
         jwt.encode(content, "another-key-of-enough-length-123456", algorithm="HS256", headers=header),
-        jwt.encode(content, None, algorithm="none", headers={"kid": header["kid"]}),
+        jwt.encode(content, "", algorithm="none", headers={"kid": header["kid"]}),
         token[:-3] + "abc",
         "pt_abc_def",
         "garbage",

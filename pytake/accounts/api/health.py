@@ -144,7 +144,7 @@ def _migrations_pending() -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-class Schema(SpectacularAPIView):  # type: ignore[misc]  # drf-spectacular has no types here
+class Schema(SpectacularAPIView):
     """`/api/v1/schema`."""
 
     authentication_classes = ()

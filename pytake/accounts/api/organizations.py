@@ -149,7 +149,7 @@ class Organizations(ApiViewSet):
         return Organization.objects.visible_to(self.request.user).select_related("plan")
 
     def _own(self) -> Organization:
-        found = self.get_queryset().filter(pk=tenancy.current_organization_id()).first()
+        found = Organization.objects.select_related("plan").of_context()
         if found is None:
             raise NotFoundError(_("Say for which organization (X-Organization-Id)."))
         return found
@@ -276,7 +276,7 @@ class Usage(ApiView):
 
         Of the own organization, counted now.
         """
-        organization = Organization.objects.alive().filter(pk=tenancy.current_organization_id()).first()
+        organization = Organization.objects.of_context()
         if organization is None:
             raise NotFoundError(_("Say for which organization (X-Organization-Id)."))
         found = counts(organization)

@@ -58,7 +58,7 @@ class UserShape(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "organization", "email", "full_name", "phone", "bio", "language", "timezone", "role", "is_active",
             "status", "status_source", "last_seen_at", "agent_greeting_message", "max_conversations",
             "email_verified_at", "last_login", "created_at", "updated_at",
@@ -72,7 +72,7 @@ class MeShape(UserShape):
     organization_details = OrganizationShape(source="organization", read_only=True, allow_null=True)
 
     class Meta(UserShape.Meta):
-        fields = (*UserShape.Meta.fields, "preferences", "permissions", "organization_details")
+        fields: tuple[str, ...] = (*UserShape.Meta.fields, "preferences", "permissions", "organization_details")
 
     def get_permissions(self, user: User) -> list[str]:
         """Return what the person may do with the credentials in use."""
@@ -109,7 +109,7 @@ class ApiTokenShape(serializers.ModelSerializer[ApiToken]):
 
     class Meta:
         model = ApiToken
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "name", "prefix", "scopes", "created_by", "expires_at", "last_used_at", "last_used_ip",
             "revoked_at", "created_at", "updated_at",
         )  # fmt: skip
@@ -121,7 +121,7 @@ class NewApiTokenShape(ApiTokenShape):
     token = serializers.CharField()
 
     class Meta(ApiTokenShape.Meta):
-        fields = (*ApiTokenShape.Meta.fields, "token")
+        fields: tuple[str, ...] = (*ApiTokenShape.Meta.fields, "token")
 
 
 class RoleShape(serializers.ModelSerializer[Role]):

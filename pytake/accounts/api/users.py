@@ -24,7 +24,6 @@ from pytake.accounts.api.shapes import MeShape, RoleShape, UserShape
 from pytake.accounts.api_base import ApiViewSet
 from pytake.accounts.models import Organization, Role, User
 from pytake.core.errors import DomainError
-from pytake.infra import tenancy
 from pytake.infra.paging import TextSearch
 from pytake.infra.serializing import StrictSerializer
 
@@ -132,7 +131,7 @@ class Users(ApiViewSet):
         Within the plan (402 beyond it). Without a password an invitation is mailed.
         """
         data = self._assigning(self.checked(NewUserInput, request))
-        organization = Organization.objects.alive().filter(pk=tenancy.current_organization_id()).first()
+        organization = Organization.objects.of_context()
         if organization is None:
             raise DomainError(_("Say for which organization (X-Organization-Id)."))
         if data["password"]:
@@ -180,7 +179,8 @@ class Users(ApiViewSet):
 
         The same as `/auth/me`.
         """
-        return Response(MeShape(request.user, context={"request": request}).data)
+        user: Any = request.user
+        return Response(MeShape(user, context={"request": request}).data)
 
     @extend_schema(request=ProfileInput, responses={200: MeShape})
     def edit_me(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db import models
@@ -21,6 +22,12 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         organization_id = tenancy.current_organization_id() if user.is_super_admin else user.organization_id
         if organization_id is None:
             return self.all() if user.is_super_admin else self.none()
+        return self.filter(organization_id=organization_id)
+
+    def of_chain(self, organization_id: uuid.UUID | None) -> AuditQuerySet:
+        """Return one chain: an organization's, or that of acts outside of any."""
+        if organization_id is None:
+            return self.filter(organization__isnull=True)
         return self.filter(organization_id=organization_id)
 
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from pytake.infra import tenancy
 from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
 UNLIMITED = -1
@@ -54,6 +55,11 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
             return self.alive()
         organization_id = getattr(user, "organization_id", None)
         return self.alive().filter(pk=organization_id) if organization_id else self.none()
+
+    def of_context(self) -> Organization | None:
+        """Return the organization that the running code acts for."""
+        organization_id = tenancy.current_organization_id()
+        return None if organization_id is None else self.alive().filter(pk=organization_id).first()
 
 
 class Organization(Row):
