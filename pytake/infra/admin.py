@@ -53,7 +53,12 @@ class TenantAdmin(ScopedRows, ModelAdmin):  # type: ignore[misc]  # unfold has n
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Freeze every field that is not named editable."""
         stated = tuple(super().get_readonly_fields(request, obj))
-        names = [field.name for field in self.opts.get_fields() if getattr(field, "editable", False) and field.concrete]
+        hidden = self.exclude or ()
+        names = [
+            field.name
+            for field in self.opts.get_fields()
+            if getattr(field, "editable", False) and field.concrete and field.name not in hidden
+        ]
         frozen = tuple(name for name in names if name not in self.editable and name not in stated)
         if obj is None and self.can_add:
             return stated

@@ -157,6 +157,23 @@ def test_the_back_office_shows_the_own_organization(
     assert client_as(agent).get("/admin/").status_code == 302
 
 
+def test_the_back_office_never_shows_what_is_excluded(person: User, client_as: ClientAs) -> None:
+    for user in (person, make.user(None, "super_admin")):
+        page = client_as(user).get(f"/admin/accounts/user/{person.pk}/change/").content.decode()
+
+        assert person.email in page
+        assert person.password[:20] not in page
+    registry = back_office.site._registry.items()
+    hidden = {"password", "token_hash", "encrypted_value", "response_body"}
+    shown = {
+        f"{model._meta.label}.{name}"
+        for model, page_of in registry
+        for name in hidden & {field.name for field in model._meta.fields if field.editable}
+        if name not in (page_of.exclude or ())
+    }
+    assert shown == set()
+
+
 def test_changes_in_the_back_office_are_audited(person: User, agent: User, client_as: ClientAs) -> None:
     body = {"full_name": "Novo Nome", "phone": "", "language": "", "timezone": "", "max_conversations": ""}
 
