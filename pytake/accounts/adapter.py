@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from pytake.accounts import audit
+from pytake.accounts import audit, rates
 from pytake.accounts.authentication import may_sign_in
 from pytake.accounts.models import User
 from pytake.infra import crypto
@@ -45,6 +45,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         audit.record(action="user.signed_in", entity=user, by=user, request=request, now=timezone.now())
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Limit attempts as the API does."""
+        verdict = rates.count_sign_in(request, str(credentials.get("email", "")), now=timezone.now())
+        if not verdict.allowed:
+            raise self.validation_error("too_many_login_attempts")
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Write down the failure in the organization of the account that was tried."""

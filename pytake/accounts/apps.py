@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from pytake.infra import crypto
 
@@ -14,6 +15,7 @@ class AccountsConfig(AppConfig):
 
     name = "pytake.accounts"
     label = "accounts"
+    verbose_name = _("People and organizations")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -41,6 +41,7 @@ class RequestContextMiddleware:
         with tenancy.request_scope():
             response = self.get_response(request)
         rates.write_headers(request, response)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
         response.headers.setdefault("X-Request-Id", request.request_id)  # type: ignore[attr-defined]  # ours
         return response
 

