@@ -1,0 +1,197 @@
+"""What the phone page asks for: people, chats, sending, tapping, and a stream of what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from conversations.simulator import inbound, lifecycle
+from conversations.simulator.admin import body_of, reply
+from conversations.simulator.config import ConfigError, Json
+from conversations.simulator.model import Number, User
+from conversations.simulator.simulator import Simulator
+
+STATIC: Final = Path(__file__).parent / "static"
+FILES: Final = {
+    "phone.css": "text/css",
+    "phone.js": "text/javascript",
+    "bubbles.js": "text/javascript",
+    "people.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'; form-action 'self'"
+HEARTBEAT_S: Final = 15.0
+TEXT_MAX: Final = 4096
+
+
+def page() -> web.Response:
+    """Return the page itself."""
+    body = (STATIC / "phone.html").read_bytes()
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+
+
+def asset(name: str) -> web.Response:
+    """Return one of the page's files."""
+    if name not in FILES:
+        return web.Response(status=404)
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=(STATIC / name).read_bytes(), content_type=FILES[name], charset="utf-8", headers=headers)
+
+
+async def answer(sim: Simulator, request: web.BaseRequest, action: str) -> web.StreamResponse:
+    """Answer `/_sim/phone/…`."""
+    try:
+        if request.method == "GET":
+            match action:
+                case "people":
+                    return reply(_people(sim))
+                case "chat":
+                    return _chat(sim, request)
+                case "events":
+                    return await _events(sim, request)
+        elif request.method == "POST":
+            data = await body_of(request)
+            match action:
+                case "people":
+                    return reply(_shown(sim, _added(sim, data)), 201)
+                case "say":
+                    return _say(sim, data)
+                case "read":
+                    return reply({"read": lifecycle.read_by_page(sim, _user(sim, data), _number(sim, data).id)})
+    except (ConfigError, KeyError, ValueError, TypeError) as exc:
+        return reply({"error": str(exc)}, 400)
+    return reply({"error": "no such page"}, 404)
+
+
+def _user(sim: Simulator, data: Json) -> User:
+    user = sim.world.users.get(str(data.get("as", "")))
+    if user is None:
+        raise ConfigError("as: no such person")
+    user.page = True
+    return user
+
+
+def _number(sim: Simulator, data: Json) -> Number:
+    number = sim.world.number_of(data.get("with"))
+    if number is None:
+        raise ConfigError("with: no such number")
+    return number
+
+
+def _people(sim: Simulator) -> Json:
+    businesses = [
+        {"id": number.id, "name": number.verified_name, "display": number.display}
+        for number in sim.world.numbers.values()
+    ]
+    people = [_shown(sim, user) for user in sim.world.users.values() if user.page]
+    return {"businesses": businesses, "people": people}
+
+
+def _shown(sim: Simulator, user: User) -> Json:
+    last = sim.chats.last(user.id)
+    return {
+        "id": user.id,
+        "name": user.name or user.username or user.phone,
+        "phone": user.phone,
+        "username": user.username,
+        "hidden": user.hide_phone,
+        "last": {"text": last.get("text") or last.get("media", ""), "at": last["at"]} if last else None,
+    }
+
+
+def _added(sim: Simulator, data: Json) -> User:
+    name = str(data.get("name", "")).strip()[:80]
+    username = str(data.get("username", "")).strip().lstrip("@")[:40]
+    phone = re.sub(r"\D", "", str(data.get("phone", "")))
+    if not name or not (phone or username):
+        raise ConfigError("Informe o nome e um telefone ou nome de usuário.")
+    if phone and not 10 <= len(phone) <= 15:
+        raise ConfigError("Informe o telefone com DDD, só números.")
+    person: Json = {"name": name, "page": True, "hide_phone": not phone}
+    person |= {"username": username} if username else {}
+    if phone:
+        return sim.world.add_user({**person, "phone": phone if len(phone) > 11 else f"55{phone}"})
+    return sim.world.add_user({**person, "id": _slug(sim, name)})
+
+
+def _slug(sim: Simulator, name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    base = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "pessoa"
+    taken = sum(user_id.startswith(base) for user_id in sim.world.users)
+    return f"{base}-{taken + 1}" if taken else base
+
+
+def _chat(sim: Simulator, request: web.BaseRequest) -> web.Response:
+    query = dict(request.query)
+    user, number = _user(sim, query), _number(sim, query)
+    return reply({"person": _shown(sim, user), "bubbles": sim.chats.bubbles(user.id, number.id)})
+
+
+def _say(sim: Simulator, data: Json) -> web.Response:
+    """Send a text, or what a tap on a button or row of bubble `of` means."""
+    user, number = _user(sim, data), _number(sim, data)
+    content = _tapped(sim, user, number, data) if data.get("tap") else _typed(data)
+    quoted = data.get("of") or data.get("quote")
+    if quoted:
+        content["context"] = {"from": number.display, "id": str(quoted)}
+    wamid = inbound.receive(sim, user, number, inbound.with_media(sim, number, content))
+    return reply({"id": wamid}, 201)
+
+
+def _typed(data: Json) -> Json:
+    text = str(data.get("text", "")).strip()
+    kind = str(data.get("type", "text"))
+    if kind in inbound.MEDIA:
+        return {"type": kind, kind: {"caption": text} if text and kind != "audio" else {}}
+    if not text or len(text) > TEXT_MAX:
+        raise ConfigError(f"Escreva de 1 a {TEXT_MAX} caracteres.")
+    return {"type": "text", "text": {"body": text}}
+
+
+def _tapped(sim: Simulator, user: User, number: Number, data: Json) -> Json:
+    bubble = sim.chats.find(user.id, number.id, str(data.get("of", "")))
+    wanted = str(data["tap"])
+    if bubble is None:
+        raise ConfigError("of: no such bubble")
+    for button in bubble.get("buttons", []):
+        if button["id"] == wanted and button.get("template"):
+            return {"type": "button", "button": {"payload": wanted, "text": button["title"]}}
+        if button["id"] == wanted:
+            reply_part = {"id": wanted, "title": button["title"]}
+            return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply_part}}
+    for section in bubble.get("list", {}).get("sections", []):
+        for row in section.get("rows", []):
+            if row["id"] == wanted:
+                return {"type": "interactive", "interactive": {"type": "list_reply", "list_reply": row}}
+    raise ConfigError("tap: no such button or row")
+
+
+async def _events(sim: Simulator, request: web.BaseRequest) -> web.StreamResponse:
+    """Stream what happens to a person as server-sent events."""
+    user = _user(sim, dict(request.query))
+    queue = sim.chats.watch(user.id)
+    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    try:
+        await stream.prepare(request)
+        await stream.write(b"retry: 1000\n\n")
+        while True:
+            try:
+                event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+            except TimeoutError:
+                await stream.write(b": still here\n\n")
+                continue
+            if event is None:
+                break
+            await stream.write(b"data: " + orjson.dumps(event) + b"\n\n")
+    except ConnectionError:
+        pass  # the page was closed
+    finally:
+        sim.chats.unwatch(user.id, queue)
+    return stream

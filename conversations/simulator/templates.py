@@ -1,0 +1,84 @@
+"""Templates at send time: do they exist, do the parameters fit, what does the person read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from conversations.simulator import checks
+from conversations.simulator.config import Json
+from conversations.simulator.errors import GraphError
+from conversations.simulator.model import Template
+
+VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
+_FORBIDDEN: Final = re.compile(r"[\n\t]| {5,}")
+BODY_MAX: Final = 1024
+
+
+def variables(text: str) -> list[str]:
+    """Return the names (or numbers) of a text's variables, each once, in order of appearance."""
+    return list(dict.fromkeys(VARIABLE.findall(text)))
+
+
+def filled(template: Template | None, message: Json) -> str:
+    """Return the text of a template message; raises GraphError when it does not exist or does not fit."""
+    if template is None or template.status not in {"APPROVED", "PAUSED", "DISABLED"}:
+        name, code = message.get("name"), message["language"]["code"]
+        raise GraphError(132001, f"template name ({name}) does not exist in {code}")
+    if template.status == "PAUSED":
+        raise GraphError(132015, "Template is paused due to low quality")
+    if template.status == "DISABLED":
+        raise GraphError(132016, "Template is disabled due to low quality")
+    texts = [_component(part, message) for part in template.components if part.get("type") in {"HEADER", "BODY"}]
+    text = "\n".join(text for text in texts if text)
+    if len(text) > BODY_MAX + 60:
+        raise GraphError(132005, "Translated text too long")
+    return text
+
+
+def _component(part: Json, message: Json) -> str:
+    kind = str(part["type"])
+    given = _parameters(message, kind.lower())
+    if part.get("format", "TEXT") != "TEXT":
+        return ""
+    text = str(part.get("text", ""))
+    names = variables(text)
+    if len(given) != len(names):
+        details = f"{kind.lower()}: number of localizable_params ({len(given)}) does not match the expected number of"
+        raise GraphError(132000, f"{details} params ({len(names)})")
+    values = dict(_named(parameter, names, index) for index, parameter in enumerate(given))
+    return VARIABLE.sub(lambda found: values.get(found.group(1), found.group(0)), text)
+
+
+def _parameters(message: Json, kind: str) -> list[Any]:
+    for component in message.get("components", []):
+        if not isinstance(component, dict):
+            raise checks.wrong("Component must be a JSON object")
+        if str(component.get("type", "")).lower() == kind:
+            found = component.get("parameters", [])
+            if not isinstance(found, list):
+                raise checks.wrong("parameters must be a JSON array")
+            return found
+    return []
+
+
+def _named(parameter: Any, names: list[str], index: int) -> tuple[str, str]:
+    if not isinstance(parameter, dict):
+        raise GraphError(132012, "Parameter must be a JSON object")
+    name = names[index]
+    if not name.isdecimal():
+        name = str(parameter.get("parameter_name", ""))
+        if name not in names:
+            raise GraphError(132012, f"Parameter name is missing or empty, or unknown: {name!r}")
+    match parameter.get("type", "text"):
+        case "text":
+            value = parameter.get("text")
+        case "currency" | "date_time" as kind:
+            value = (parameter.get(kind) or {}).get("fallback_value")
+        case kind:
+            raise GraphError(132012, f"Parameter type does not fit: {kind}")
+    if not isinstance(value, str) or not value:
+        raise GraphError(131008, "Parameter of type text is missing text value")
+    if _FORBIDDEN.search(value):
+        raise GraphError(132012, "Param text cannot have new-line/tab characters or more than 4 consecutive spaces")
+    return name, value
