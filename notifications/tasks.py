@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from notifications import events
+from notifications import events, presence
 
 
 @shared_task(name="notifications.publish_pending")
@@ -20,3 +20,9 @@ def publish_pending(**_: Any) -> None:
 def forget_old(**_: Any) -> None:
     """Delete events that no page will ask for any more."""
     events.forget_old(now=timezone.now())
+
+
+@shared_task(name="notifications.settle_presence")
+def settle_presence(**_: Any) -> None:
+    """Set those offline whose last socket has gone."""
+    presence.settle(now=timezone.now())

@@ -6,8 +6,12 @@ import os
 
 from celery import Celery
 
+from pytake.infra import observability
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pytake.settings")
 
+# First: Celery asks at the start whether somebody else sets up logging.
+observability.connect_celery()
 app = Celery("pytake")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

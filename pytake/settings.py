@@ -377,6 +377,13 @@ AUDIT_RECORDER = "pytake.accounts.audit.record"
 # Called when an agent takes a thread (conversation), and when one gives it back to the bot (conversation, now=…).
 AGENT_TOOK_THREAD = "flows.sessions.pause_for_agent"
 AGENT_RELEASED_THREAD = "flows.sessions.resume_after_agent"
+# Who may hear a kind of realtime room: called with (user, key) inside the organization's context.
+REALTIME_ROOMS = {
+    "conversation": "conversations.room_access.may_hear_thread",
+    "inbox": "conversations.room_access.may_hear_inbox",
+}
+# Called for the totals of open sockets in `/health`.
+SOCKET_STATISTICS = "notifications.statistics.totals"
 
 # --- Observability ----------------------------------------------------------------------------
 
@@ -385,4 +392,6 @@ LOG_LEVEL = env.text("LOG_LEVEL", "INFO")
 SENTRY_DSN = env.text("SENTRY_DSN", "")
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 PROMETHEUS_EXPORT_MIGRATIONS = False
-LOGGING_CONFIG = None  # `pytake.infra.observability.configure` does it
+# Django calls the first with the second in every process (web, sockets, workers, commands).
+LOGGING_CONFIG = "pytake.infra.observability.configure"
+LOGGING = {"format": LOG_FORMAT, "level": LOG_LEVEL, "sentry_dsn": SENTRY_DSN, "release": VERSION}

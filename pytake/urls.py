@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from pytake import errors
+from pytake import errors, monitoring
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("analytics.urls")),
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/", include("conversations.inbox.urls")),
     path("flows/", include("flows.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/metrics", monitoring.prometheus, name="metrics"),
     path("api/v1/", include("pytake.accounts.api_urls")),
     path("api/v1/", include("notifications.api_urls")),
     path("api/v1/", include("conversations.api_urls")),
