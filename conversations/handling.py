@@ -107,6 +107,9 @@ def _handle(organization_id: uuid.UUID, rows: list[UnhandledMessage], *, now: da
         .select_related("conversation", "contact", "number")
         .prefetch_related("contact__identities")
     )
+    for message in messages:
+        # What is loaded once must not be read again through the conversation, row by row.
+        message.conversation.contact, message.conversation.number = message.contact, message.number
     batch = InboundBatch(organization_id=organization_id, messages=messages, now=now)
     for handler in handlers():
         if batch.messages:

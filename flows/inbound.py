@@ -24,17 +24,20 @@ def answer(batch: InboundBatch) -> set[uuid.UUID]:
         return set()
     sessions = _active_sessions(mine, now=batch.now)
     chosen: list[tuple[Message, ConversationState, bool]] = []
+    answered: set[uuid.UUID] = set()
     for message in mine:
         session = sessions.get((message.number_id, message.contact_id))
         if session is not None:
+            answered.add(message.pk)
             if session.last_handled_message_id != message.pk:
                 chosen.append((message, session, False))
             continue
         choice = routing.table_for(message.number).choose(message)
         if choice is not None:
+            answered.add(message.pk)
             chosen.append((message, _new_session(message, choice, now=batch.now), True))
     _run(batch, chosen)
-    return {message.pk for message, _, _ in chosen}
+    return answered
 
 
 def _is_for_bots(conversation: Conversation) -> bool:

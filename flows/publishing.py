@@ -73,7 +73,7 @@ def _missing(node_id: str, code: str, message: str) -> Finding:
 @transaction.atomic
 def save_draft(flow: Flow, graph: Any, *, by: User, now: datetime, version: int | None = None) -> Flow:
     """Store the draft; `version` is the one the author began with, a stale one is refused. Sessions are untouched."""
-    row = Flow.objects.select_for_update().select_related("draft_updated_by").get(pk=flow.pk)
+    row = Flow.objects.select_for_update(of=("self",)).select_related("draft_updated_by").get(pk=flow.pk)
     if version is not None and version != row.draft_version:
         raise StaleDraftError(
             _("%(name)s saved this flow meanwhile.") % {"name": row.draft_updated_by or "?"},
@@ -88,7 +88,7 @@ def save_draft(flow: Flow, graph: Any, *, by: User, now: datetime, version: int 
 @transaction.atomic
 def publish(flow: Flow, *, by: User, now: datetime, note: str = "") -> FlowVersion:
     """Make the draft the next version; refused with all findings while there are errors."""
-    row = Flow.objects.select_for_update().select_related("chatbot").get(pk=flow.pk)
+    row = Flow.objects.select_for_update(of=("self",)).select_related("chatbot").get(pk=flow.pk)
     report = findings(row, row.draft)
     errors = blocking(report)
     if errors:
