@@ -30,12 +30,12 @@ def lost(held: Sequence[Held], *, now: datetime) -> set[uuid.UUID]:
     people = User.objects.get_queryset().select_related("organization")
     users = {user.pk: user for user in people.filter(pk__in={item.credential.user_id for item in held})}
     good = {user.pk for user in users.values() if may_sign_in(user)}
-    keys = {item.credential.session_key for item in held} - {None}
+    keys = {item.credential.session_key for item in held if item.credential.session_key}
     sessions = set(
         Session.objects.filter(session_key__in=keys, expire_date__gt=now).values_list("session_key", flat=True)
     )
-    families = _families({item.credential.family_id for item in held} - {None}, now=now)
-    tokens = _api_tokens({item.credential.api_token_id for item in held} - {None}, now=now)
+    families = _families({item.credential.family_id for item in held if item.credential.family_id}, now=now)
+    tokens = _api_tokens({item.credential.api_token_id for item in held if item.credential.api_token_id}, now=now)
 
     def stands(item: Held) -> bool:
         credential = item.credential
@@ -51,14 +51,14 @@ def lost(held: Sequence[Held], *, now: datetime) -> set[uuid.UUID]:
     return {item.socket_id for item in held if not stands(item)}
 
 
-def _families(ids: set[uuid.UUID | None], *, now: datetime) -> set[uuid.UUID]:
+def _families(ids: set[uuid.UUID], *, now: datetime) -> set[uuid.UUID]:
     if not ids:
         return set()
     alive = RefreshToken.objects.filter(family_id__in=ids, revoked_at__isnull=True, expires_at__gt=now)
     return set(alive.values_list("family_id", flat=True))
 
 
-def _api_tokens(ids: set[uuid.UUID | None], *, now: datetime) -> set[uuid.UUID]:
+def _api_tokens(ids: set[uuid.UUID], *, now: datetime) -> set[uuid.UUID]:
     if not ids:
         return set()
     with tenancy.platform_scope("one process holds sockets of many organizations' tokens"):

@@ -33,6 +33,8 @@ PLATFORM_SCOPES = {
     ("conversations/numbers.py", "find numbers by the provider's id"),
     ("notifications/events.py", "find organizations with unpublished events"),
     ("notifications/events.py", "retention of events"),
+    ("notifications/standing.py", "one process holds sockets of many organizations' tokens"),
+    ("pytake/monitoring.py", "metrics count waiting rows of all organizations"),
     ("pytake/accounts/audit.py", "audit entries of platform operators belong to no organization"),
     ("pytake/accounts/authentication.py", "an API token tells its organization only when it is found"),
     ("pytake/accounts/housekeeping.py", "expired answers of all organizations are deleted together"),
