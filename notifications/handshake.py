@@ -30,7 +30,9 @@ from pytake.accounts.models import ApiToken, User
 from pytake.infra import limits, tenancy
 from pytake.infra.client import ip_of
 
-ATTEMPTS_PER_MINUTE: Final = 20
+# Of an address without good credentials, and of a person.
+REFUSALS_PER_MINUTE: Final = 20
+ATTEMPTS_PER_MINUTE: Final = 60
 SUBPROTOCOL: Final = "bearer"
 
 
@@ -54,12 +56,13 @@ class Admission:
 
 def admit(scope: dict[str, Any], *, socket_id: uuid.UUID, now: datetime) -> Admission:
     """Return the admission; raises RefusedError."""
-    verdict = limits.sliding_window(
-        f"sockets:{address_of(scope)}", limit=ATTEMPTS_PER_MINUTE, period_s=60, now=now, on_failure="local"
-    )
-    if not verdict.allowed:
-        raise RefusedError("RATE_LIMITED", close=TRY_LATER, retry_after_s=verdict.retry_after_s)
-    user, credential = _identify(scope, now=now)
+    try:
+        user, credential = _identify(scope, now=now)
+    except RefusedError:
+        # Counted by address only when refused: every page of an office behind one address opens a socket.
+        _count(f"sockets:ip:{address_of(scope)}", REFUSALS_PER_MINUTE, now=now)
+        raise
+    _count(f"sockets:user:{user.pk}", ATTEMPTS_PER_MINUTE, now=now)
     if not registry.enter(user.pk, socket_id, now=now):
         raise RefusedError("TOO_MANY_SOCKETS", close=TRY_LATER, retry_after_s=registry.FORGOTTEN_AFTER_S)
     offered = scope.get("subprotocols") or []
@@ -69,6 +72,12 @@ def admit(scope: dict[str, Any], *, socket_id: uuid.UUID, now: datetime) -> Admi
         credential=credential,
         subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None,
     )
+
+
+def _count(key: str, limit: int, *, now: datetime) -> None:
+    verdict = limits.sliding_window(key, limit=limit, period_s=60, now=now, on_failure="local")
+    if not verdict.allowed:
+        raise RefusedError("RATE_LIMITED", close=TRY_LATER, retry_after_s=verdict.retry_after_s)
 
 
 def address_of(scope: dict[str, Any]) -> str:

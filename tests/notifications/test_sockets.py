@@ -118,17 +118,30 @@ async def test_people_who_were_switched_off_do_not_get_in(people: People, token_
     assert await client.closed() == (1008, "AUTH_INVALID")
 
 
-async def test_an_address_may_try_twenty_times_a_minute(people: People, token_of: TokenOf, open_socket: Open) -> None:
+async def test_an_address_may_be_refused_twenty_times_a_minute(
+    people: People, token_of: TokenOf, open_socket: Open
+) -> None:
     token = await threads.run(token_of, people[1])
 
     reasons = [await (await open_socket(address="198.51.100.7")).closed() for _ in range(20)]
-    refused = await open_socket(token, address="198.51.100.7")
-    elsewhere = await open_socket(token, address="198.51.100.8")
+    refused = await open_socket(address="198.51.100.7")
+    colleague = await open_socket(token, address="198.51.100.7")
 
     assert set(reasons) == {(1008, "AUTH_MISSING")}
     assert (await refused.next())["data"]["retry_after"] > 0
     assert await refused.closed() == (1013, "RATE_LIMITED")
-    assert (await elsewhere.next())["type"] == "connected"
+    assert (await colleague.next())["type"] == "connected"
+
+
+async def test_a_person_may_come_sixty_times_a_minute(people: People, token_of: TokenOf, open_socket: Open) -> None:
+    token = await threads.run(token_of, people[1])
+
+    for _ in range(60):
+        client = await open_socket(token)
+        await client.leave()
+    one_more = await open_socket(token)
+
+    assert await one_more.closed() == (1013, "RATE_LIMITED")
 
 
 async def test_a_person_has_ten_sockets_at_most(people: People, token_of: TokenOf, open_socket: Open) -> None:
