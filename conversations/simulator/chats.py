@@ -15,10 +15,10 @@ MAX_BEHIND: Final = 1000
 
 @dataclass(slots=True)
 class Chats:
-    """Bubbles by (person, number), and queues of events by person. Only people with `page` are kept."""
+    """Bubbles by (person, number), and the queues of open pages. Only people with `page` are kept."""
 
     _bubbles: dict[tuple[str, str], deque[Json]] = field(default_factory=dict)
-    _watchers: dict[str, set[asyncio.Queue[Json | None]]] = field(default_factory=dict)
+    _watchers: set[asyncio.Queue[Json | None]] = field(default_factory=set)
 
     def bubbles(self, user_id: str, number_id: str) -> list[Json]:
         """Return a chat, oldest bubble first."""
@@ -46,32 +46,27 @@ class Chats:
         """Return a bubble by its message id."""
         return next((bubble for bubble in self._bubbles.get((user_id, number_id), ()) if bubble["id"] == wamid), None)
 
-    def is_watched(self, user_id: str) -> bool:
-        """Say whether the person has the page open."""
-        return bool(self._watchers.get(user_id))
-
     def tell(self, user_id: str, event: Json) -> None:
-        """Send an event to the person's open pages; one that cannot follow is dropped and reconnects."""
-        for queue in list(self._watchers.get(user_id, ())):
+        """Send an event to the open pages; one that cannot follow is dropped and reconnects."""
+        for queue in list(self._watchers):
             if queue.qsize() > MAX_BEHIND:
-                self.unwatch(user_id, queue)
+                self.unwatch(queue)
                 queue.put_nowait(None)
             else:
-                queue.put_nowait(event)
+                queue.put_nowait({"as": user_id, **event})
 
-    def watch(self, user_id: str) -> asyncio.Queue[Json | None]:
-        """Return a queue of the person's events from now on; None ends it."""
+    def watch(self) -> asyncio.Queue[Json | None]:
+        """Return a queue of everybody's events from now on; None ends it."""
         queue: asyncio.Queue[Json | None] = asyncio.Queue()
-        self._watchers.setdefault(user_id, set()).add(queue)
+        self._watchers.add(queue)
         return queue
 
-    def unwatch(self, user_id: str, queue: asyncio.Queue[Json | None]) -> None:
+    def unwatch(self, queue: asyncio.Queue[Json | None]) -> None:
         """Stop watching."""
-        self._watchers.get(user_id, set()).discard(queue)
+        self._watchers.discard(queue)
 
     def close(self) -> None:
         """End every page's stream."""
-        for queues in self._watchers.values():
-            for queue in queues:
-                queue.put_nowait(None)
+        for queue in self._watchers:
+            queue.put_nowait(None)
         self._watchers.clear()

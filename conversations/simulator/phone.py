@@ -174,9 +174,8 @@ def _tapped(sim: Simulator, user: User, number: Number, data: Json) -> Json:
 
 
 async def _events(sim: Simulator, request: web.BaseRequest) -> web.StreamResponse:
-    """Stream what happens to a person as server-sent events."""
-    user = _user(sim, dict(request.query))
-    queue = sim.chats.watch(user.id)
+    """Stream what happens to the people of the page as server-sent events."""
+    queue = sim.chats.watch()
     stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     try:
         await stream.prepare(request)
@@ -193,5 +192,5 @@ async def _events(sim: Simulator, request: web.BaseRequest) -> web.StreamRespons
     except ConnectionError:
         pass  # the page was closed
     finally:
-        sim.chats.unwatch(user.id, queue)
+        sim.chats.unwatch(queue)
     return stream

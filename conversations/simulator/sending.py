@@ -162,8 +162,7 @@ def _accepted(call: Call, number: Number, sent: Sent) -> None:
     sim = call.sim
     sim.ledger.add(sent)
     sim.limiter.take(number, sent.user, sent.at)
-    sim.metrics.accepted += 1
-    sim.metrics.recent.append(sent.at)
+    sim.metrics.accept(sent.at)
 
 
 def _failure(call: Call, sent: Sent, number: Number, content: validation.Content, template: Template | None) -> int:

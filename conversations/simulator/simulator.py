@@ -35,7 +35,22 @@ class Metrics:
     violations: Counter[str] = field(default_factory=Counter)
     inbound: int = 0
     requests: int = 0
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=20_000))
+    # (whole second, accepted in it), the newest last
+    recent: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=60))
+
+    def accept(self, now: float) -> None:
+        """Count an accepted send."""
+        self.accepted += 1
+        second = int(now)
+        if self.recent and self.recent[-1][0] == second:
+            self.recent[-1] = (second, self.recent[-1][1] + 1)
+        else:
+            self.recent.append((second, 1))
+
+    def per_second(self, now: float, *, over_s: int) -> float:
+        """Return accepted sends a second, over the last whole seconds."""
+        end = int(now)
+        return sum(count for second, count in self.recent if end - over_s <= second < end) / over_s
 
 
 @dataclass(slots=True, kw_only=True)
