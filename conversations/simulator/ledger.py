@@ -37,10 +37,11 @@ class Ledger:
         self.duplicate_callbacks = 0
         self._file: TextIO | None = None
         if path is not None:
-            if path.exists():
-                self._read(path)
+            half_line = path.exists() and self._read(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a", encoding="utf-8", buffering=1)
+            if half_line:
+                self._file.write("\n")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -89,7 +90,9 @@ class Ledger:
             self._file.close()
             self._file = None
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path) -> bool:
+        """Take over what is in the file; return whether its last line was left unfinished."""
+        line = "\n"
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 try:
@@ -97,6 +100,7 @@ class Ledger:
                 except orjson.JSONDecodeError:
                     continue  # the last line of a process that was killed while it wrote
                 self._remember(_restored(data, seq=len(self.entries) + 1))
+        return not line.endswith("\n")
 
 
 def _restored(data: Json, *, seq: int) -> Sent:
