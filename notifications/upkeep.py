@@ -75,7 +75,10 @@ async def check_rooms(hub: Hub, now: datetime) -> None:
 
 def _lost_rooms(socket: Socket) -> set[str]:
     # Asked anew: permissions are remembered on the object.
-    user = User.objects.get_queryset().select_related("organization").get(pk=socket.user.pk)
+    user = User.objects.get_queryset().select_related("organization").filter(pk=socket.user.pk).first()
+    if user is None:
+        # Deleted: the check of standing closes the socket.
+        return set()
     user.limited_to = socket.user.limited_to
     socket.user = user
     return {room for room in list(socket.rooms) if not rooms.may_join(user, socket.organization_id, room)}

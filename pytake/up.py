@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def _run() -> int:
     web, realtime, simulator = _ports()
     _refuse_taken({"PORT": web, "REALTIME_PORT": realtime, "SIMULATOR_PORT": simulator})
     data.mkdir(parents=True, exist_ok=True)
+    _empty(data / "metrics")
     supervisor = Supervisor(folder=ROOT, logs=data / "logs")
     _listen_for_signals()
     postgres = Postgres(data) if "DATABASE_URL" not in os.environ else None
@@ -97,6 +99,11 @@ def _refuse_taken(ports: dict[str, int]) -> None:
             )
 
 
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
 def _listen_for_signals() -> None:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted
@@ -130,6 +137,8 @@ def _environment(data: Path, web: int, realtime: int, simulator: int) -> None:
         "LOG_LEVEL": "WARNING",
         "STATIC_ROOT": str(data / "static"),
         "MEDIA_ROOT": str(data / "media"),
+        # All processes count into files there, so that one of them can answer for all.
+        "PROMETHEUS_MULTIPROC_DIR": str(data / "metrics"),
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

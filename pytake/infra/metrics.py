@@ -1,13 +1,17 @@
 """Counters that the parts share. Gauges about rows are computed from the database when they are asked for.
 
-Several processes: with PROMETHEUS_MULTIPROC_DIR (an empty folder, made new at each start) all processes of a
-machine count into files, and any of them answers for all. Without it, a process answers for itself.
+Several processes: with PROMETHEUS_MULTIPROC_DIR (a folder that is emptied before a start) all processes that
+share the folder count into files there, and any of them answers for all: workers need no port of their own.
+Without it, a process answers for itself.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
 
 from prometheus_client import (
     REGISTRY,
@@ -15,10 +19,23 @@ from prometheus_client import (
     Counter,
     Histogram,
     generate_latest,
+    values,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+_FOLDER: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+
+
+def _process() -> str:
+    """Name the files of this process: containers that share the folder may have the same process id."""
+    return f"{socket.gethostname().replace('_', '-')}-{os.getpid()}"
+
+
+if _FOLDER:
+    Path(_FOLDER).mkdir(parents=True, exist_ok=True)
+    values.ValueClass = values.MultiProcessValue(_process)
 
 WEBHOOKS = Counter("pytake_webhooks_total", "Webhook deliveries by result.", ["result"])
 ITEMS = Counter("pytake_webhook_items_total", "Items of deliveries by kind and result.", ["kind", "result"])
@@ -46,7 +63,7 @@ def page(figures: dict[str, tuple[str, float]]) -> bytes:
 
 
 def _counted() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if not _FOLDER:
         return REGISTRY
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it registers itself

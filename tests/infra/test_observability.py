@@ -178,6 +178,27 @@ def environment() -> dict[str, str]:
     return {**os.environ, "LOG_FORMAT": "json", "LOG_LEVEL": "WARNING", "DJANGO_SETTINGS_MODULE": "pytake.settings"}
 
 
+@pytest.mark.slow
+def test_one_process_answers_for_all_that_count_into_a_folder(tmp_path: Path) -> None:
+    count = "from pytake.infra import metrics; metrics.TURNS.labels('done').inc(2)"
+    answer = "from pytake.infra import metrics; print(metrics.page({'pytake_x': ('X.', 1.0)}).decode())"
+
+    pages = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")},
+        ).stdout
+        for code in (count, count, answer)
+    ]
+
+    assert 'pytake_turns_total{result="done"} 4.0' in pages[2]
+    assert "pytake_x 1.0" in pages[2]
+
+
 @pytest.mark.django_db
 def test_metrics_answer_this_machine_and_tell_what_waits() -> None:
     answer = Client().get("/api/v1/metrics")
