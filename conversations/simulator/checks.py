@@ -24,6 +24,14 @@ def an_object(holder: Json, name: str, *, where: str = "") -> Json:
     return value
 
 
+def a_name(holder: Json, name: str, *, where: str = "") -> str:
+    """Return a value that must be a string, such as a type."""
+    value = required(holder, name, where=where)
+    if not isinstance(value, str):
+        raise wrong(f"{where}{name} must be a string")
+    return value
+
+
 def a_list(holder: Json, name: str, *, where: str, least: int, most: int) -> list[Any]:
     """Return a value that must be a list of this many entries."""
     value = required(holder, name, where=where)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+log = logging.getLogger("simulator.clock")
 
 # A timer of the event loop may fire a little early.
 SLACK_S: Final = 0.001
@@ -100,6 +103,10 @@ class Scheduler:
         limit = self.clock.now() + SLACK_S * max(1.0, self.clock.speed)
         while self._heap and self._heap[0][0] <= limit:
             _, _, call, args = heapq.heappop(self._heap)
-            call(*args)
+            try:
+                call(*args)
+            except Exception:
+                # One poisoned event must not stop the clock for all others.
+                log.exception("event failed")
         if self._timer is None:
             self._arm()

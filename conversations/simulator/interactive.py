@@ -22,16 +22,18 @@ LIST_BODY_MAX: Final = 4096
 
 def check(interactive: Json) -> str:
     """Return the body text; raises GraphError for what the API refuses."""
-    kind = checks.required(interactive, "type", where="interactive.")
+    kind = checks.a_name(interactive, "type", where="interactive.")
     if kind in GENERIC:
-        return str((interactive.get("body") or {}).get("text", ""))
+        checks.an_object(interactive, "action", where="interactive.")
+        body = interactive.get("body")
+        return str(body.get("text", "")) if isinstance(body, dict) else ""
     checker = CHECKS.get(kind)
     if checker is None:
         raise GraphError(131009, f"interactive.type is not valid: {kind}")
     _header(interactive, text_only=kind == "list")
-    body = checks.an_object(interactive, "body", where="interactive.")
+    body_part = checks.an_object(interactive, "body", where="interactive.")
     most = LIST_BODY_MAX if kind == "list" else BODY_MAX
-    text = checks.text(body, "text", label="Body text", most=most)
+    text = checks.text(body_part, "text", label="Body text", most=most)
     if interactive.get("footer") is not None:
         footer = checks.an_object(interactive, "footer", where="interactive.")
         checks.text(footer, "text", label="Footer text", most=60)
@@ -43,7 +45,7 @@ def _header(interactive: Json, *, text_only: bool) -> None:
     if interactive.get("header") is None:
         return
     header = checks.an_object(interactive, "header", where="interactive.")
-    kind = checks.required(header, "type", where="interactive.header.")
+    kind = checks.a_name(header, "type", where="interactive.header.")
     if kind == "text":
         checks.text(header, "text", label="Header text", most=60)
     elif text_only or kind not in {"image", "video", "document"}:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from conversations.simulator import checks
 from conversations.simulator.config import Json
 from conversations.simulator.errors import GraphError
 from conversations.simulator.model import Template
@@ -50,21 +49,15 @@ def _component(part: Json, message: Json) -> str:
     return VARIABLE.sub(lambda found: values.get(found.group(1), found.group(0)), text)
 
 
-def _parameters(message: Json, kind: str) -> list[Any]:
+def _parameters(message: Json, kind: str) -> list[Json]:
     for component in message.get("components", []):
-        if not isinstance(component, dict):
-            raise checks.wrong("Component must be a JSON object")
         if str(component.get("type", "")).lower() == kind:
-            found = component.get("parameters", [])
-            if not isinstance(found, list):
-                raise checks.wrong("parameters must be a JSON array")
+            found: list[Json] = component.get("parameters", [])
             return found
     return []
 
 
-def _named(parameter: Any, names: list[str], index: int) -> tuple[str, str]:
-    if not isinstance(parameter, dict):
-        raise GraphError(132012, "Parameter must be a JSON object")
+def _named(parameter: Json, names: list[str], index: int) -> tuple[str, str]:
     name = names[index]
     if not name.isdecimal():
         name = str(parameter.get("parameter_name", ""))
@@ -74,7 +67,8 @@ def _named(parameter: Any, names: list[str], index: int) -> tuple[str, str]:
         case "text":
             value = parameter.get("text")
         case "currency" | "date_time" as kind:
-            value = (parameter.get(kind) or {}).get("fallback_value")
+            inside = parameter.get(kind)
+            value = inside.get("fallback_value") if isinstance(inside, dict) else None
         case kind:
             raise GraphError(132012, f"Parameter type does not fit: {kind}")
     if not isinstance(value, str) or not value:

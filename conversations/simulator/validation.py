@@ -34,7 +34,7 @@ def envelope(body: Any) -> Json:
         raise missing("messaging_product")
     if product != "whatsapp":
         raise GraphError(100, message="(#100) Param messaging_product must be one of {WHATSAPP} - got " + repr(product))
-    if body.get("recipient_type", "individual") not in {"individual", "group"}:
+    if body.get("recipient_type", "individual") not in ("individual", "group"):
         raise GraphError(100, message="(#100) Param recipient_type must be one of {INDIVIDUAL, GROUP}")
     if not isinstance(body.get("to", ""), str) or not isinstance(body.get("recipient", ""), str):
         raise GraphError(100, message="(#100) Param to must be a string.")
@@ -124,9 +124,17 @@ def _template(body: Json) -> Content:
     checks.text(language, "code", label="Language code", most=20)
     if language.get("policy", "deterministic") != "deterministic":
         raise wrong("template.language.policy must be deterministic")
-    if not isinstance(template.get("components", []), list):
-        raise wrong("template.components must be a JSON array")
+    _check_components(template.get("components", []))
     return Content("template", "")
+
+
+def _check_components(components: Any) -> None:
+    if not isinstance(components, list):
+        raise wrong("template.components must be a JSON array")
+    for component in components:
+        parameters = component.get("parameters", []) if isinstance(component, dict) else None
+        if not isinstance(parameters, list) or not all(isinstance(item, dict) for item in parameters):
+            raise wrong("template.components must be JSON objects with a list of parameters")
 
 
 CHECKS: Final[dict[str, Callable[[Json], Content]]] = {
