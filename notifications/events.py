@@ -7,6 +7,7 @@ A lost wake-up is healed by the next one and by the `notifications.publish_pendi
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -116,8 +117,10 @@ def publish(organization_id: uuid.UUID) -> int | None:
     return int(row[0])
 
 
-def publish_pending() -> int:
+def publish_pending(*, now: datetime) -> int:
     """Publish what lost its publication. Returns how many organizations had something."""
+    with contextlib.suppress(redis.RedisError):
+        live.note_tick(now)
     with tenancy.platform_scope("find organizations with unpublished events"):
         pending = list(
             RealtimeEvent.objects.filter(seq__isnull=True).values_list("organization_id", flat=True).distinct()

@@ -13,7 +13,7 @@ from notifications import events, presence
 @shared_task(name="notifications.publish_pending")
 def publish_pending(**_: Any) -> None:
     """Number and announce events whose publication was lost."""
-    events.publish_pending()
+    events.publish_pending(now=timezone.now())
 
 
 @shared_task(name="notifications.forget_old")

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from notifications import registry
 from pytake.errors import not_found
-from pytake.infra import metrics, redis_client, tenancy
+from pytake.infra import live, metrics, redis_client, tenancy
 
 _QUEUES: Final = ("inbound", "outbound", "automations", "maintenance")
 
@@ -71,10 +71,6 @@ _FROM_ROWS: Final = {
         "Realtime events without a number.",
         "SELECT count(*) FROM notifications_realtimeevent WHERE seq IS NULL",
     ),
-    "pytake_scheduler_lag_seconds": (
-        "Time since the periodic task that runs most often was last sent.",
-        "SELECT extract(epoch FROM %(now)s - max(last_run_at)) FROM django_celery_beat_periodictask WHERE enabled",
-    ),
 }
 
 
@@ -108,17 +104,22 @@ def _figures(*, now: datetime) -> dict[str, tuple[str, float]]:
     sockets = registry.totals(now=now)
     figures["pytake_sockets"] = ("Open sockets of all processes.", sockets["totalConnections"])
     figures["pytake_socket_rooms"] = ("Rooms that somebody listens to.", sockets["total_rooms"])
-    return figures | _from_broker()
+    return figures | _from_redis(now=now)
 
 
-def _from_broker() -> dict[str, tuple[str, float]]:
-    """Count hints that wait for a worker; absent while Redis is away."""
+def _from_redis(*, now: datetime) -> dict[str, tuple[str, float]]:
+    """Count hints that wait for a worker, and how long ago a tick reached one; absent while Redis is away."""
     try:
         client = redis_client.client()
         lengths = {name: client.llen(redis_client.key("celery", name)) for name in _QUEUES}
+        tick = live.last_tick()
     except redis.RedisError:
         return {}
-    return {
+    figures = {
         f"pytake_hints_waiting_{name}": (f"Hints in the queue {name}.", float(str(length)))
         for name, length in lengths.items()
     }
+    if tick is not None:
+        text = "Time since a periodic task (every 2 s) last reached a worker."
+        figures["pytake_scheduler_lag_seconds"] = (text, max(0.0, now.timestamp() - tick))
+    return figures

@@ -51,6 +51,7 @@ def _run() -> int:
     _refuse_taken({"PORT": web, "REALTIME_PORT": realtime, "SIMULATOR_PORT": simulator})
     data.mkdir(parents=True, exist_ok=True)
     _empty(data / "metrics")
+    (data / "static").mkdir(exist_ok=True)
     supervisor = Supervisor(folder=ROOT, logs=data / "logs")
     _listen_for_signals()
     postgres = Postgres(data) if "DATABASE_URL" not in os.environ else None
@@ -210,7 +211,7 @@ def _prepare_database() -> str:
 
 def _start_processes(supervisor: Supervisor, web: int, realtime: int, simulator: int) -> None:
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "pytake"]
+    celery = [python, "-m", "celery", "-q", "-A", "pytake"]
     queues = "inbound,outbound,automations,maintenance"
     commands: dict[str, list[str]] = {
         "simulator": [python, "-m", "conversations.simulator", "--host", "127.0.0.1", "--port", str(simulator)],

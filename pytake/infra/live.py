@@ -6,6 +6,7 @@ Hints are ephemeral (somebody types, who looks at a thread): small facts without
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -34,6 +35,17 @@ def wake(organization_id: uuid.UUID, seq: int) -> None:
 def hint(organization_id: uuid.UUID, content: dict[str, Any]) -> None:
     """Tell the sockets of a room something that is not kept. Raises redis.RedisError."""
     redis_client.client().publish(redis_client.key(HINTS, organization_id), orjson.dumps(content, default=str))
+
+
+def note_tick(now: datetime) -> None:
+    """Note that a periodic task has reached a worker. Raises redis.RedisError."""
+    redis_client.client().set(redis_client.key("tick"), now.timestamp())
+
+
+def last_tick() -> float | None:
+    """Return when a periodic task last reached a worker (Unix seconds). Raises redis.RedisError."""
+    kept = redis_client.client().get(redis_client.key("tick"))
+    return float(kept) if isinstance(kept, bytes) else None
 
 
 def read(channel: bytes) -> tuple[str, uuid.UUID]:

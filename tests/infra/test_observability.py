@@ -7,7 +7,9 @@ import logging
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ import orjson
 import pytest
 import structlog
 from django.test import Client
+from django.utils import timezone
 
-from pytake.infra import observability, redaction
+from notifications import tasks
+from pytake.infra import live, observability, redaction
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -207,6 +211,24 @@ def test_metrics_answer_this_machine_and_tell_what_waits() -> None:
     assert answer.status_code == 200
     for name in ("pytake_webhooks_waiting 0.0", "pytake_sends_waiting 0.0", "pytake_sockets ", "pytake_turns_total"):
         assert name in text, name
+
+
+@pytest.mark.django_db
+def test_metrics_tell_how_long_no_tick_has_reached_a_worker(settings: Any) -> None:
+    settings.REDIS_PREFIX = f"test-{uuid.uuid4().hex[:12]}"
+    assert "pytake_scheduler_lag_seconds" not in Client().get("/api/v1/metrics").content.decode()
+
+    live.note_tick(timezone.now() - timedelta(seconds=100))
+    late = Client().get("/api/v1/metrics").content.decode()
+    tasks.publish_pending()
+    fresh = Client().get("/api/v1/metrics").content.decode()
+
+    assert lag(late) == pytest.approx(100, abs=5)
+    assert lag(fresh) < 5
+
+
+def lag(page: str) -> float:
+    return float(page.partition("\npytake_scheduler_lag_seconds ")[2].partition("\n")[0])
 
 
 @pytest.mark.django_db
