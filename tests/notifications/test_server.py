@@ -1,12 +1,8 @@
-"""A real uvicorn with real clients: events arrive quickly, tokens stay out of its output, Redis may go."""
+"""A real uvicorn with real clients: events arrive quickly, tokens stay out of its output."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,61 +11,23 @@ from typing import Any
 import orjson
 import pytest
 import websockets
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from notifications import events, threads
 from pytake.accounts.models import Organization, User
 from pytake.infra import tenancy
+from tests.notifications.server import Server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def database_url() -> str:
-    found = connection.settings_dict
-    return f"postgresql://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
 
 
 @pytest.fixture
-def server(transactional_db: None, tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """uvicorn on the test's database; its port and the file of its output."""
-    port, output = free_port(), tmp_path / "output"
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "REDIS_URL": settings.REDIS_URL,
-        "REDIS_PREFIX": settings.REDIS_PREFIX,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "LOG_FORMAT": "json",
-        "LOG_LEVEL": "DEBUG",
-    }
-    command = [sys.executable, "-m", "uvicorn", "pytake.asgi:application", "--port", str(port)]
-    with output.open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_for(port, process, output)
-        yield port, output
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes], output: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(output.read_text())
+def server(transactional_db: None, tmp_path: Path) -> Iterator[Server]:
+    """uvicorn, started."""
+    running = Server(tmp_path / "output")
+    running.start()
+    yield running
+    running.stop()
 
 
 async def until(client: Any, event_type: str) -> dict[str, Any]:
@@ -91,11 +49,11 @@ def tell(organization: Organization, number: int) -> None:
 
 
 async def test_events_reach_real_clients_at_once_and_in_order(
-    server: tuple[int, Path], people: tuple[Organization, User], token_of: Callable[[User], str]
+    server: Server, people: tuple[Organization, User], token_of: Callable[[User], str]
 ) -> None:
     organization, user = people
     token = await threads.run(token_of, user)
-    address = f"ws://127.0.0.1:{server[0]}/api/v1/ws"
+    address = f"ws://127.0.0.1:{server.port}/api/v1/ws"
 
     async with (
         websockets.connect(address, subprotocols=["bearer", token]) as one,  # type: ignore[list-item]  # plain words
@@ -114,10 +72,10 @@ async def test_events_reach_real_clients_at_once_and_in_order(
 
 
 async def test_tokens_are_never_written_to_the_output(
-    server: tuple[int, Path], people: tuple[Organization, User], token_of: Callable[[User], str]
+    server: Server, people: tuple[Organization, User], token_of: Callable[[User], str]
 ) -> None:
     token = await threads.run(token_of, people[1])
-    address = f"ws://127.0.0.1:{server[0]}/api/v1/ws"
+    address = f"ws://127.0.0.1:{server.port}/api/v1/ws"
 
     async with websockets.connect(f"{address}?token={token}") as client:
         await until(client, "connected")
@@ -126,7 +84,7 @@ async def test_tokens_are_never_written_to_the_output(
     async with websockets.connect(f"{address}?token={token[:-3]}abc") as client:
         await until(client, "error")
 
-    written = server[1].read_text()
+    written = server.output.read_text()
     assert "/api/v1/ws?token=[redacted]" in written, "the server logs addresses, or this proves nothing"
     assert "socket.refused" in written
     assert token[:30] not in written
