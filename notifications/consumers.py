@@ -33,6 +33,9 @@ class PageSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has 
         except handshake.RefusedError as refusal:
             await refuse(self, refusal)
             return
+        structlog.contextvars.bind_contextvars(
+            user_id=str(admission.user.pk), organization_id=str(admission.credential.organization_id)
+        )
         await self.accept(subprotocol=admission.subprotocol)
         self.socket = Socket(
             socket_id=admission.socket_id,

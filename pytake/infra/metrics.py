@@ -35,7 +35,7 @@ def _process() -> str:
 
 if _FOLDER:
     Path(_FOLDER).mkdir(parents=True, exist_ok=True)
-    values.ValueClass = values.MultiProcessValue(_process)
+    values.ValueClass = values.MultiProcessValue(_process)  # type: ignore[no-untyped-call]  # it has no types
 
 WEBHOOKS = Counter("pytake_webhooks_total", "Webhook deliveries by result.", ["result"])
 ITEMS = Counter("pytake_webhook_items_total", "Items of deliveries by kind and result.", ["kind", "result"])
