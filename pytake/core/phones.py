@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_NOT_DIGITS: Final = re.compile(r"\D")
+_NOT_DIGITS: Final = re.compile(r"[^0-9]")
 BSUID: Final = re.compile(r"^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$")
 COUNTRY_CODES: Final = {"BR": "55", "MX": "52", "AR": "54", "PT": "351", "US": "1"}
 

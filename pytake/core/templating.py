@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pytake.core import phones
 from pytake.core.dates import format_moment, parse_moment
 from pytake.core.documents import format_cpf
+from pytake.core.expressions import parser
 from pytake.core.expressions.evaluate import Scope, evaluate
 from pytake.core.expressions.parser import Node, parse
 from pytake.core.expressions.values import ExpressionError, Value, is_empty, number_of, plain, text_of, truth, walk
@@ -77,14 +78,20 @@ class Template:
         return all(isinstance(part, str) for part in self.parts)
 
     def names(self) -> set[str]:
-        """Return the root names that it reads (variables, contact, system...)."""
+        """Return the root names that it reads (variables, contact...), but for those it can do without."""
         return set(_names(self.parts))
 
     def render(self, scope: Scope) -> str:
         """Return the text with its values, cut at OUTPUT_MAX characters."""
         if len(self.parts) == 1 and isinstance(self.parts[0], str):
             return self.parts[0]
-        return "".join(_render(self.parts, scope))[:OUTPUT_MAX]
+        pieces, room = [], OUTPUT_MAX
+        for piece in _render(self.parts, scope):
+            pieces.append(piece)
+            room -= len(piece)
+            if room <= 0:
+                break
+        return "".join(pieces)[:OUTPUT_MAX]
 
     def native(self, scope: Scope) -> Value:
         """Return the value itself when the template is exactly one placeholder, else the text."""
@@ -118,6 +125,8 @@ class _Reader:
             piece, is_tag = self._pieces[self._at], self._at % 2 == 1
             self._at += 1
             if not is_tag:
+                if "{{" in piece:
+                    raise TemplateError("'}}' is missing after '{{'")
                 found.extend([piece] if piece else [])
                 continue
             tag = piece.strip()
@@ -177,20 +186,25 @@ def _filter(text: str) -> _Filter:
     argument = argument.strip()
     if len(argument) >= 2 and argument[0] == argument[-1] == '"':
         argument = argument[1:-1]
+    limit = _WHOLE_ARGUMENTS.get(name)
+    if mark and limit and not (argument.isascii() and argument.isdigit() and int(argument[:9]) <= limit):
+        raise TemplateError(f"the filter {name!r} takes a whole number up to {limit}")
     return _Filter(name, argument if mark else None)
 
 
 def _names(parts: tuple[_Part, ...]) -> Iterator[str]:
     for part in parts:
         match part:
-            case _Placeholder(path):
-                yield from path[:1]
-            case _Each(path, body):
+            case _Placeholder(path, filters, call):
+                if not any(item.name == "default" for item in filters):
+                    yield from path[:1] if call is None else parser.names(call)
+            case _Each(path, _):
+                # Inside, names may be fields of the items, which only the running flow knows.
                 yield path[0]
-                yield from _names(body)
-            case _If(_, then, otherwise):
-                yield from _names(then)
-                yield from _names(otherwise)
+            case _If(condition, then, otherwise):
+                # A text that asks whether a variable is there knows that it may be missing.
+                asked = parser.names(condition)
+                yield from (name for name in _names((*then, *otherwise)) if name not in asked)
             case _:
                 pass
 
@@ -213,6 +227,7 @@ def _repeat(part: _Each, scope: Scope) -> Iterator[str]:
     if not isinstance(items, list | tuple):
         return
     for index, item in enumerate(items[:EACH_MAX], start=1):
+        scope.budget.spend(1 + len(part.body))
         yield from _render(part.body, replace(scope, lookup=_inside(scope.lookup, item, index)))
 
 
@@ -231,8 +246,11 @@ def _inside(outer: Callable[[str], Value], item: Value, index: int) -> Callable[
 
 def _placeholder_value(part: _Placeholder, scope: Scope) -> Value:
     value = evaluate(part.call, scope) if part.call is not None else walk(scope.lookup, part.path)
-    for item in part.filters:
-        value = FILTERS[item.name](value, item.argument)
+    try:
+        for item in part.filters:
+            value = FILTERS[item.name](value, item.argument)
+    except (ValueError, ArithmeticError) as exc:
+        raise TemplateError(f"a filter cannot take {text_of(value)[:40]!r}") from exc
     return plain(value)
 
 
@@ -245,6 +263,17 @@ def fill(value: Any, scope: Scope) -> Any:
     if isinstance(value, list):
         return [fill(item, scope) for item in value]
     return value
+
+
+def syntax(value: Any) -> set[str]:
+    """Compile every text in a JSON value; return the root names that they read. Raises TemplateError."""
+    if isinstance(value, str):
+        return compile_template(value).names()
+    if isinstance(value, Mapping):
+        return set().union(*(syntax(item) for item in value.values()))
+    if isinstance(value, list):
+        return set().union(*(syntax(item) for item in value))
+    return set()
 
 
 def _date_filter(value: Value, pattern: str | None) -> Value:
@@ -287,6 +316,8 @@ def _first_name(value: Value, _: str | None) -> str:
     return words[0].capitalize() if words else ""
 
 
+# Filters whose argument is a whole number, and the largest one.
+_WHOLE_ARGUMENTS: Final = {"number": 10, "truncate": OUTPUT_MAX}
 FILTERS: Final[Mapping[str, Callable[[Value, str | None], Value]]] = {
     "default": lambda value, other: other if is_empty(value) else value,
     "upper": lambda value, _: text_of(value).upper(),
@@ -298,7 +329,7 @@ FILTERS: Final[Mapping[str, Callable[[Value, str | None], Value]]] = {
     "time": _time_filter,
     "currency": _currency_filter,
     "number": _number_filter,
-    "digits": lambda value, _: re.sub(r"\D", "", text_of(value)),
+    "digits": lambda value, _: re.sub(r"[^0-9]", "", text_of(value)),
     "phone": lambda value, _: phones.format_phone(phones.digits_of(text_of(value))),
     "cpf": lambda value, _: format_cpf(text_of(value)),
     "join": _join,

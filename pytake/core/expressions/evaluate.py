@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import operator as calculate
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcontext
+from decimal import Context, Decimal, DecimalException, localcontext
 from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -27,6 +28,25 @@ STEPS_MAX: Final = 10_000
 RESULT_MAX: Final = 64 * 1024
 LIST_MAX: Final = 1000
 _ARITHMETIC: Final = Context(prec=28)
+_CALCULATIONS: Final[Mapping[str, Callable[[Decimal, Decimal], Decimal]]] = {
+    "-": calculate.sub,
+    "*": calculate.mul,
+    "/": calculate.truediv,
+    "%": calculate.mod,
+}
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many steps are left to one expression, or to one template with all its loops."""
+
+    steps: int = STEPS_MAX
+
+    def spend(self, steps: int) -> None:
+        """Take steps; raises ExpressionError when none are left."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise ExpressionError(f"it takes more than {STEPS_MAX} steps")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,16 +57,15 @@ class Scope:
     now: datetime
     zone: ZoneInfo
     rng: Random
-    steps: int = STEPS_MAX
+    budget: Budget = field(default_factory=Budget)
 
 
 def evaluate(tree: Node, scope: Scope) -> Value:
     """Return the value as JSON can hold it; raises ExpressionError."""
-    scope.steps = STEPS_MAX
     with localcontext(_ARITHMETIC):
         try:
             value = plain(_value(tree, scope))
-        except (InvalidOperation, DivisionByZero, ZeroDivisionError, OverflowError) as exc:
+        except (DecimalException, OverflowError) as exc:
             raise ExpressionError("the arithmetic has no result (division by zero?)") from exc
     # Lists and objects are measured where they are stored.
     if isinstance(value, str) and len(value) > RESULT_MAX:
@@ -55,9 +74,7 @@ def evaluate(tree: Node, scope: Scope) -> Value:
 
 
 def _value(tree: Node, scope: Scope) -> Value:
-    scope.steps -= 1
-    if scope.steps < 0:
-        raise ExpressionError(f"the expression takes more than {STEPS_MAX} steps")
+    scope.budget.spend(1)
     match tree:
         case Literal(value):
             return value
@@ -95,29 +112,35 @@ def _number(value: Value) -> Decimal:
 
 
 def _binary(tree: Binary, scope: Scope) -> Value:
-    if tree.operator == "and":
-        left = _value(tree.left, scope)
-        return truth(_value(tree.right, scope)) if truth(left) else False
-    if tree.operator == "or":
-        left = _value(tree.left, scope)
-        return True if truth(left) else truth(_value(tree.right, scope))
-    left, right = _value(tree.left, scope), _value(tree.right, scope)
-    match tree.operator:
+    """Chains such as `a + b + c` lean to the left and may be long: they are walked, not recursed into."""
+    chain = [tree]
+    while isinstance(left := chain[-1].left, Binary):
+        chain.append(left)
+    value = _value(chain[-1].left, scope)
+    for link in reversed(chain):
+        scope.budget.spend(1)
+        value = _combine(value, link.operator, link.right, scope)
+    return value
+
+
+def _combine(left: Value, operator: str, other: Node, scope: Scope) -> Value:
+    if operator == "and":
+        return truth(left) and truth(_value(other, scope))
+    if operator == "or":
+        return truth(left) or truth(_value(other, scope))
+    right = _value(other, scope)
+    if isinstance(right, list):
+        scope.budget.spend(len(right))
+    if operator in _CALCULATIONS:
+        return _CALCULATIONS[operator](_number(left), _number(right))
+    match operator:
         case "+":
             return _plus(left, right)
-        case "-":
-            return _number(left) - _number(right)
-        case "*":
-            return _number(left) * _number(right)
-        case "/":
-            return _number(left) / _number(right)
-        case "%":
-            return _number(left) % _number(right)
         case "in":
             return _within(left, right)
         case "not in":
             return not _within(left, right)
-        case operator:
+        case _:
             return operators.compare(left, operator, right)
 
 

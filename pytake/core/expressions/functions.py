@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import uuid as uuids
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytake.core import patterns, phones
 from pytake.core.dates import format_moment, parse_moment
 from pytake.core.expressions import operators
-from pytake.core.expressions.values import ExpressionError, Value, is_empty, member, number_of, text_of
+from pytake.core.expressions.values import ExpressionError, Value, is_empty, member, number_of, plain, text_of
 from pytake.core.money import format_currency, format_number
 
 if TYPE_CHECKING:
@@ -21,27 +22,41 @@ if TYPE_CHECKING:
 
 LIST_MAX: Final = 1000
 TEXT_MAX: Final = 64 * 1024
+# Work on a text of this length counts as one step.
+_TEXT_STEP: Final = 256
 Function = Callable[..., Value]
 
 
 def call(name: str, arguments: list[Value], scope: Scope) -> Value:
     """Return what the function gives; raises ExpressionError for an unknown one or unfit arguments."""
-    if name in _CLOCKED:
-        arguments = [scope, *arguments]
     function = FUNCTIONS.get(name)
     if function is None:
         raise ExpressionError(f"there is no function {name!r}")
+    scope.budget.spend(sum(_cost(argument) for argument in arguments))
+    if name in _CLOCKED:
+        arguments = [scope, *arguments]
     try:
         result = function(*arguments)
-    except (TypeError, ValueError, KeyError, IndexError, patterns.PatternError, OverflowError) as exc:
-        if isinstance(exc, ExpressionError):
-            raise
+    except ExpressionError:
+        raise
+    except (TypeError, ValueError, LookupError, OverflowError) as exc:
         raise ExpressionError(f"{name}() cannot take these arguments") from exc
-    if isinstance(result, list) and len(result) > LIST_MAX:
+    return _bounded(result)
+
+
+def _cost(argument: Value) -> int:
+    """Return how many steps it takes to go through an argument once."""
+    if isinstance(argument, list | Mapping):
+        return len(argument)
+    return len(argument) // _TEXT_STEP if isinstance(argument, str) else 0
+
+
+def _bounded(value: Value) -> Value:
+    if isinstance(value, list | Mapping) and len(value) > LIST_MAX:
         raise ExpressionError(f"a list holds at most {LIST_MAX} items")
-    if isinstance(result, str) and len(result) > TEXT_MAX:
+    if isinstance(value, str) and len(value) > TEXT_MAX:
         raise ExpressionError("the text is too long")
-    return result
+    return value
 
 
 def _number(value: Value) -> Decimal:
@@ -93,11 +108,21 @@ def _sort(values: Value, field: Value = None) -> list[Any]:
 
 
 def _unique(values: Value) -> list[Any]:
-    kept: list[Any] = []
+    kept: dict[tuple[str, object], Any] = {}
     for item in _list(values):
-        if not any(operators.equal(item, other) for other in kept):
-            kept.append(item)
-    return kept
+        kept.setdefault(_likeness(item), item)
+    return list(kept.values())
+
+
+def _likeness(value: Value) -> tuple[str, object]:
+    """Return what values that are equal for people (`operators.equal`) have in common."""
+    if is_empty(value):
+        return ("empty", None)
+    if (number := number_of(value)) is not None:
+        return ("number", number)
+    if (boolean := operators.boolean_of(value)) is not None:
+        return ("boolean", boolean)
+    return ("text", text_of(value).strip().casefold())
 
 
 def _item(values: Value, index: Value) -> Value:
@@ -134,11 +159,42 @@ def _get(value: Value, key: Value, default: Value = None) -> Value:
     return default if found is None else found
 
 
+def _object(value: Value) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ExpressionError("an object is expected")
+    return value
+
+
 def _merge(*objects: Value) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for value in objects:
-        merged.update(value or {})
+        merged.update(_object(value))
     return merged
+
+
+def _replace(text: Value, old: Value, new: Value) -> str:
+    whole, part, fresh = text_of(text), text_of(old), text_of(new)
+    # Measured before it is built: two texts of 64 KB could make one of 4 GB.
+    if len(whole) + whole.count(part) * len(fresh) > 2 * TEXT_MAX:
+        raise ExpressionError("the text is too long")
+    return whole.replace(part, fresh)
+
+
+def _split(text: Value, mark: Value = ",") -> list[str]:
+    # One more than allowed shows that there are too many.
+    return [part.strip() for part in text_of(text).split(text_of(mark), LIST_MAX + 1)]
+
+
+def _join(values: Value, mark: Value = ", ") -> str:
+    between, total, parts = text_of(mark), 0, []
+    for item in _list(values):
+        parts.append(text_of(item))
+        total += len(parts[-1]) + len(between)
+        if total > 2 * TEXT_MAX:
+            raise ExpressionError("the text is too long")
+    return between.join(parts)
 
 
 def _coalesce(*values: Value) -> Value:
@@ -157,7 +213,7 @@ def _type(value: Value) -> str:
 
 def _parse_json(text: Value) -> Value:
     try:
-        return json.loads(text_of(text))
+        return plain(json.loads(text_of(text), parse_float=Decimal))
     except (json.JSONDecodeError, RecursionError) as exc:
         raise ExpressionError("the text is not JSON") from exc
 
@@ -222,14 +278,14 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "upper": lambda text: text_of(text).upper(),
     "trim": lambda text: text_of(text).strip(),
     "title": lambda text: text_of(text).title(),
-    "replace": lambda text, old, new: text_of(text).replace(text_of(old), text_of(new)),
-    "split": lambda text, mark=",": [part.strip() for part in text_of(text).split(text_of(mark))],
-    "join": lambda values, mark=", ": text_of(mark).join(text_of(item) for item in _list(values)),
+    "replace": _replace,
+    "split": _split,
+    "join": _join,
     "substring": _substring,
     "starts_with": lambda text, start: text_of(text).casefold().startswith(text_of(start).casefold()),
     "ends_with": lambda text, end: text_of(text).casefold().endswith(text_of(end).casefold()),
     "contains": lambda value, part: operators.compare(value, "contains", part),
-    "digits": lambda text: re.sub(r"\D", "", text_of(text)),
+    "digits": lambda text: re.sub(r"[^0-9]", "", text_of(text)),
     "format_phone": lambda text: phones.format_phone(phones.digits_of(text_of(text))),
     "matches": lambda text, pattern: patterns.matches(text_of(pattern), text_of(text)),
     "number": number_of,
@@ -255,8 +311,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "count": lambda values: _length(values) if values is not None else 0,
     "get": _get,
     "lookup": _get,
-    "keys": list,
-    "values": lambda value: list(value.values()),
+    "keys": lambda value: list(_object(value)),
+    "values": lambda value: list(_object(value).values()),
     "merge": _merge,
     "now": _now,
     "today": _today,
@@ -275,3 +331,15 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "coupon": _coupon,
     "json": _parse_json,
 }
+
+
+def _arity(name: str, function: Function) -> range:
+    """Return how many arguments the author may give (the scope is not theirs to give)."""
+    parameters = list(inspect.signature(function).parameters.values())[1 if name in _CLOCKED else 0 :]
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return range(_ARGUMENTS_MAX + 1)
+    return range(sum(parameter.default is parameter.empty for parameter in parameters), len(parameters) + 1)
+
+
+_ARGUMENTS_MAX: Final = 100
+ARITIES: Final[Mapping[str, range]] = {name: _arity(name, function) for name, function in FUNCTIONS.items()}

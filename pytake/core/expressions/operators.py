@@ -7,7 +7,7 @@ without regard to case; accents count unless `loose`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from pytake.core import patterns
@@ -23,6 +23,8 @@ def compare(left: Value, operator: str, right: Value, *, loose: bool = False) ->
     """Return whether `left operator right` holds. A missing left side makes all but negations false."""
     if left is None and operator not in _NEGATED_WHEN_MISSING:
         return operator == "==" and right is None
+    if left is None and operator == "!=":
+        return right is not None
     return OPERATORS[operator](left, right, loose)
 
 
@@ -65,18 +67,19 @@ def _ordered(left: Value, right: Value) -> int | None:
     if first is not None and second is not None:
         return (first > second) - (first < second)
     a, b = _instant(left), _instant(right)
-    if a is not None and b is not None:
-        return (a > b) - (a < b)
-    return None
+    if a is None or b is None:
+        return None
+    if a.tzinfo is None or b.tzinfo is None:
+        # Without a zone on both sides only the wall times can be compared.
+        a, b = a.replace(tzinfo=None), b.replace(tzinfo=None)
+    return (a > b) - (a < b)
 
 
-def _instant(value: Value) -> str | None:
-    """Return a sortable form of an ISO date or datetime."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
+def _instant(value: Value) -> datetime | None:
+    """Return the moment that an ISO date or datetime means."""
     try:
         text = text_of(value).strip()
-        return datetime.fromisoformat(text).isoformat() if text else None
+        return datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
 

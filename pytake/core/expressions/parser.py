@@ -7,17 +7,19 @@ calls, paths, literals, lists, objects, parentheses.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from pytake.core.expressions.functions import ARITIES
 from pytake.core.expressions.values import ExpressionError
 
 SOURCE_MAX: Final = 2000
 DEPTH_MAX: Final = 32
 
 _TOKEN: Final = re.compile(
-    r"""\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    r"""\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<mark>==|!=|<=|>=|[-+*/%<>()\[\]{},.:]))""",
     re.VERBOSE,
 )
@@ -99,6 +101,46 @@ def parse(source: str) -> Node:
     tree = reader.expression()
     reader.expect_end()
     return tree
+
+
+def names(tree: Node) -> set[str]:
+    """Return the root names that an expression reads."""
+    found: set[str] = set()
+    waiting: list[Node] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Path):
+            found.add(node.root)
+        waiting.extend(_children(node))
+    return found
+
+
+def _children(node: Node) -> Iterator[Node]:
+    match node:
+        case Path(_, keys):
+            yield from (key for key in keys if not isinstance(key, str))
+        case Unary(_, operand):
+            yield operand
+        case Binary(_, left, right):
+            yield from (left, right)
+        case Choice(condition, then, otherwise):
+            yield from (condition, then, otherwise)
+        case Call(_, items) | Items(items):
+            yield from items
+        case Pairs(pairs):
+            yield from (item for _, item in pairs)
+        case Literal():
+            pass
+
+
+def _call(name: str, arguments: tuple[Node, ...]) -> Call:
+    """Return the call; a function that does not exist, or other arguments than it takes, is refused here."""
+    arity = ARITIES.get(name)
+    if arity is None:
+        raise ExpressionError(f"there is no function {name!r}")
+    if len(arguments) not in arity:
+        raise ExpressionError(f"{name}() does not take {len(arguments)} arguments")
+    return Call(name, arguments)
 
 
 def _tokens(source: str) -> list[tuple[str, str]]:
@@ -223,22 +265,18 @@ class _Reader:
         if word in _KEYWORDS:
             raise ExpressionError(f"unexpected {word!r}")
         if self._take_mark("(") is not None:
-            return Call(word, self._list(")"))
+            return _call(word, self._list(")"))
         keys: list[str | Node] = []
         while (mark := self._take_mark(".", "[")) is not None:
             if mark == ".":
-                keys.append(self._key())
+                # `rows.0.1` is read as the number 0.1: two positions.
+                keys.extend(self._key().split("."))
             else:
                 keys.append(self.expression())
                 self._expect_mark("]")
-        if keys == ["uuid"] and word == "function":
-            self._call_brackets()
-            return Call("uuid", ())
+        if word == "function" and len(keys) == 1 and self._take_mark("(") is not None:
+            return _call(str(keys[0]), self._list(")"))
         return Path(word, tuple(keys))
-
-    def _call_brackets(self) -> None:
-        self._expect_mark("(")
-        self._expect_mark(")")
 
     def _key(self) -> str:
         kind, word = self._peek()

@@ -7,13 +7,19 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 Value: TypeAlias = Any
 Lookup: TypeAlias = Callable[[str], Value]
 
-_ALREADY_PLAIN: Final = {str, int, bool, float, type(None)}
+DEPTH_MAX: Final = 64
+_ALREADY_PLAIN: Final = {str, int, bool, type(None)}
+# 12  12.5  12,5  .5 — or thousands in groups of three: 1.234.567,8  1,234,567.8
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)")
+_DOTTED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?")
+_COMMAED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_NUMBER_MAX: Final = 40
 
 
 class ExpressionError(ValueError):
@@ -34,36 +40,45 @@ def number_of(value: Value) -> Decimal | None:
 
 
 def _parse_number(text: str) -> Decimal | None:
-    if not text or len(text) > 40 or not re.match(r"^[+-]?[0-9.,]+$", text):
+    if not text or len(text) > _NUMBER_MAX:
         return None
-    if "," in text and "." in text:
-        # The later mark is the decimal one.
-        decimal, thousands = (",", ".") if text.rfind(",") > text.rfind(".") else (".", ",")
-        text = text.replace(thousands, "").replace(decimal, ".")
-    elif "," in text:
-        text = text.replace(",", ".") if text.count(",") == 1 else text.replace(",", "")
-    elif text.count(".") > 1:
-        text = text.replace(".", "")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
+    if _NUMBER.fullmatch(text):
+        return Decimal(text.replace(",", "."))
+    if _DOTTED.fullmatch(text):
+        return Decimal(text.replace(".", "").replace(",", "."))
+    if _COMMAED.fullmatch(text):
+        return Decimal(text.replace(",", ""))
+    return None
 
 
-def plain(value: Value) -> Value:
-    """Return the value as JSON can hold it: decimals become int or float, dates ISO texts."""
+def plain(value: Value, depth: int = DEPTH_MAX) -> Value:
+    """Return the value as JSON can hold it: decimals become int or float, dates ISO texts.
+
+    Raises ExpressionError for what JSON cannot hold (nan, infinity) or people cannot mean (deep nesting).
+    """
     kind = type(value)
     if kind in _ALREADY_PLAIN:
         return value
-    if kind is Decimal:
-        return int(value) if value == value.to_integral_value() and abs(value) < 10**15 else float(value)
+    if kind is Decimal or kind is float:
+        return _plain_number(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth == 0:
+        raise ExpressionError(f"the value is nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+        return {str(key): plain(item, depth - 1) for key, item in value.items()}
+    return [plain(item, depth - 1) for item in value]
+
+
+def _plain_number(value: Decimal | float) -> int | float:
+    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 10**15:
+        return int(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ExpressionError("the number is too large")
+    return number
 
 
 def text_of(value: Value) -> str:
