@@ -23,8 +23,8 @@ def number(in_organization: Organization) -> WhatsAppNumber:
     return make.number(in_organization)
 
 
-def listed(user: User, view: str, **options: str) -> list[Conversation]:
-    return lists.page(user, view=lists.BY_KEY[view], **options).rows
+def listed(user: User, view: str, *, search: str = "", cursor: str = "") -> list[Conversation]:
+    return lists.page(user, view=lists.BY_KEY[view], search=search, cursor=cursor).rows
 
 
 def test_each_thread_is_in_the_views_it_belongs_to(number: WhatsAppNumber, admin: User, agent: User) -> None:
