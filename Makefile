@@ -50,7 +50,8 @@ assets: ## rebuild styles, icons and vendored scripts (needs Node)
 	npm run build
 
 messages: $(VENV)/dev.stamp ## collect and compile the texts (needs GNU gettext)
-	$(STATIC_ENV) $(PYTHON) manage.py makemessages -l pt_BR --no-obsolete --ignore=node_modules --ignore=.venv
+	$(STATIC_ENV) $(PYTHON) manage.py makemessages -l pt_BR --no-obsolete --no-wrap --add-location file \
+		--ignore=node_modules --ignore=.venv --ignore=.data --ignore=tests --ignore=benchmarks
 	$(STATIC_ENV) $(PYTHON) manage.py compilemessages --ignore=.venv
 
 requirements: $(VENV)/local.stamp ## compile requirements*.txt from the .in files (UPGRADE=--upgrade)
