@@ -45,9 +45,10 @@ fix: $(VENV)/dev.stamp ## repair what can be repaired by itself
 bench: $(VENV)/dev.stamp ## run the benchmarks (BENCH_QUICK=1 for a short run)
 	$(PYTHON) -m benchmarks $(ARGS)
 
-assets: ## rebuild styles, icons and vendored scripts (needs Node)
+assets: $(VENV)/dev.stamp ## rebuild styles, icons and vendored scripts (needs Node)
 	npm ci --no-audit --no-fund
 	npm run build
+	$(PYTHON) .ci/drift.py assets --write
 
 messages: $(VENV)/dev.stamp ## collect and compile the texts (needs GNU gettext)
 	$(STATIC_ENV) $(PYTHON) manage.py makemessages -l pt_BR --no-obsolete --no-wrap --add-location file \
@@ -69,6 +70,7 @@ $(VENV)/local.stamp: requirements.txt requirements-local.txt
 
 $(VENV)/dev.stamp: requirements.txt requirements-local.txt requirements-dev.txt
 	@$(MAKE) --no-print-directory venv-for file=requirements-dev.txt
+	@echo "$(CURDIR)" > $$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pytake.pth # tools find our packages
 	@touch $(VENV)/local.stamp $@
 
 .PHONY: venv-for

@@ -18,7 +18,9 @@ from pytake.accounts.access import PUBLIC
 from pytake.infra import metrics
 
 _HANDSHAKE = [
-    OpenApiParameter("hub.mode", str, description="Always `subscribe`.", examples=[OpenApiExample("mode", "subscribe")]),
+    OpenApiParameter(
+        "hub.mode", str, description="Always `subscribe`.", examples=[OpenApiExample("mode", "subscribe")]
+    ),
     OpenApiParameter("hub.verify_token", str, description="The number's verify token."),
     OpenApiParameter("hub.challenge", str, description="Echoed as plain text."),
 ]
@@ -73,7 +75,7 @@ class Webhook(APIView):
         try:
             digest = webhooks.check_head(meta.get("HTTP_X_HUB_SIGNATURE_256", ""), meta.get("CONTENT_LENGTH") or "")
             webhooks.accept(
-                request._request.body,  # noqa: SLF001  # raw bytes: what was signed
+                request._request.body,  # raw bytes: what was signed
                 digest=digest,
                 agent=meta.get("HTTP_USER_AGENT", "")[:200],
                 now=timezone.now(),
@@ -104,6 +106,6 @@ def _refusal(exc: webhooks.RefusedError, request: Request) -> Response:
     if exc.code != "WEBHOOK_INVALID_SIGNATURE":
         metrics.WEBHOOKS.labels("refused").inc()
     kind = "validation" if exc.status in {400, 411, 413} else "authentication"
-    request_id = getattr(request._request, "request_id", "")  # noqa: SLF001  # DRF's way to the inner request
+    request_id = getattr(request._request, "request_id", "")  # DRF's way to the inner request
     error = {"code": exc.code, "message": exc.code, "type": kind, "details": {}, "request_id": request_id}
     return Response({"error": error}, status=exc.status)

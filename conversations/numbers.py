@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from conversations.models import WhatsAppNumber
 from pytake.accounts import audit
@@ -58,12 +58,20 @@ def register_official(
         display_name=display_name,
         phone_number_id=phone_number_id,
         whatsapp_business_account_id=business_account_id,
-        connected_at=now,
     )
+    add(number, access_token=access_token, app_secret=app_secret, verify_token=verify_token, by=by, now=now)
+    return number
+
+
+@transaction.atomic
+def add(
+    number: WhatsAppNumber, *, access_token: str, app_secret: str, verify_token: str, by: User, now: datetime
+) -> None:
+    """Insert a number that has its organization and ids, with its secrets encrypted."""
+    number.connected_at = now
     set_secrets(number, access_token=access_token, app_secret=app_secret, verify_token=verify_token)
     number.save(force_insert=True)
-    audit.record(action="number.registered", entity=number, by=by, changes={"display_name": display_name})
-    return number
+    audit.record(action="number.registered", entity=number, by=by, changes={"display_name": number.display_name})
 
 
 def set_secrets(

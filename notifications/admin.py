@@ -1,4 +1,4 @@
-"""The back office of realtime: the log of events, to see what pages were told."""
+"""The back office of realtime: the facts that pages were told."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ permissions.register_admin("notifications.realtimeevent", view="jobs.manage", ch
 
 @admin.register(RealtimeEvent)
 class RealtimeEventAdmin(ReadOnlyAdmin):
-    """Events are written by the product and never edited."""
+    """Events with their numbers."""
 
-    list_display = ("seq", "event_type", "room", "created_at")
+    exclude = ("data",)
+    list_display = ("created_at", "seq", "event_type", "room")
     list_filter = ("event_type",)
-    search_fields = ("=room",)
-    ordering = ("-id",)
+    search_fields = ("room",)

@@ -1,0 +1,328 @@
+"""The back office of the channel: numbers, threads, messages, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from conversations import numbers, repairs
+from conversations.forms import NumberForm
+from conversations.models import (
+    Contact,
+    ContactIdentity,
+    Conversation,
+    ConversationEvent,
+    Department,
+    DepartmentMember,
+    Message,
+    MessageAttempt,
+    MessageStatusEvent,
+    Queue,
+    Tag,
+    UnhandledMessage,
+    WebhookEvent,
+    WebhookItem,
+    WhatsAppNumber,
+)
+from pytake.accounts import audit, permissions
+from pytake.accounts.models import User
+from pytake.core.errors import DomainError
+from pytake.infra import tenancy
+from pytake.infra.admin import ReadOnlyAdmin, TenantAdmin, TenantInline
+
+for _model, _view, _change in (
+    ("whatsappnumber", "numbers.view", "numbers.manage"),
+    ("contact", "contacts.view", "contacts.edit"),
+    ("contactidentity", "contacts.view_full", "contacts.edit"),
+    ("tag", "contacts.view", "contacts.edit"),
+    ("conversation", "conversations.view", "conversations.assign"),
+    ("conversationevent", "conversations.view", "conversations.assign"),
+    ("message", "conversations.view", "jobs.manage"),
+    ("messageattempt", "conversations.view", "jobs.manage"),
+    ("messagestatusevent", "conversations.view", "jobs.manage"),
+    ("unhandledmessage", "jobs.manage", "jobs.manage"),
+    ("webhookevent", "jobs.manage", "jobs.manage"),
+    ("webhookitem", "jobs.manage", "jobs.manage"),
+    ("department", "queues.view", "queues.manage"),
+    ("departmentmember", "queues.view", "queues.manage"),
+    ("queue", "queues.view", "queues.manage"),
+):
+    permissions.register_admin(f"conversations.{_model}", view=_view, change=_change)
+
+
+class RepairsAdmin(ReadOnlyAdmin):
+    """Rows that nobody edits, and that holders of `jobs.manage` may set going again."""
+
+    def has_repair_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may use the actions."""
+        return isinstance(request.user, User) and request.user.can("jobs.manage")
+
+
+def _member(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # the back office is for members
+    return request.user
+
+
+def _done(request: HttpRequest, verb: Callable[[], object]) -> bool:
+    """Do it, or tell the person why it was refused."""
+    try:
+        verb()
+    except DomainError as exc:
+        messages.error(request, str(exc))
+        return False
+    return True
+
+
+@admin.register(WhatsAppNumber)
+class WhatsAppNumberAdmin(TenantAdmin):
+    """Numbers. Secrets are written here and never shown."""
+
+    form = NumberForm
+    can_add = True
+    editable = (
+        "display_name", "is_active", "default_chatbot", "default_department", "limit_per_second", "limit_per_minute",
+        "limit_per_hour", "limit_per_day", "min_gap_ms",
+    )  # fmt: skip
+    list_display = ("display_name", "phone_number", "connection_type", "status", "health_state", "default_chatbot")
+    list_filter = ("connection_type", "status", "health_state", "is_active")
+    list_select_related = ("default_chatbot",)
+    search_fields = ("display_name", "phone_number", "phone_number_id")
+    _secrets = ("access_token", "app_secret", "verify_token")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask for what a number needs; later show its state and limits too."""
+        identity = ("phone_number", "display_name", "phone_number_id", "whatsapp_business_account_id")
+        keys = (_("Secrets"), {"fields": self._secrets})
+        if obj is None:
+            return ((None, {"fields": identity}), keys)
+        state = ("is_active", "status", "status_reason", "health_state", "quality_rating", "messaging_limit_tier")
+        limits = ("limit_per_second", "limit_per_minute", "limit_per_hour", "limit_per_day", "min_gap_ms")
+        shown = [
+            (None, {"fields": identity}),
+            (_("State"), {"fields": state}),
+            (_("Answers"), {"fields": ("default_chatbot", "default_department")}),
+            (_("Limits"), {"fields": limits}),
+        ]
+        return [*shown, keys] if self.has_change_permission(request, obj) else shown
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
+        """Register or edit through the verbs of the domain."""
+        secrets = {name: form.cleaned_data.get(name) or "" for name in self._secrets}
+        if change:
+            numbers.set_secrets(obj, **secrets)
+            obj.save()
+            changed = [name for name in form.changed_data if name not in self._secrets or secrets[name]]
+            audit.record(action="number.changed", entity=obj, by=request.user, changes=dict.fromkeys(changed, ""))
+            return
+        obj.organization_id = tenancy.current_organization_id()
+        numbers.add(obj, by=_member(request), now=timezone.now(), **secrets)
+
+
+class IdentityInline(TenantInline):
+    """Addresses of a contact."""
+
+    model = ContactIdentity
+    fields = ("kind", "value", "is_primary", "source", "last_seen_at")
+    readonly_fields = fields
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Identities come with messages and imports."""
+        return False
+
+
+@admin.register(Contact)
+class ContactAdmin(TenantAdmin):
+    """People; the pages of contacts are richer."""
+
+    editable = ("name", "email", "company", "is_vip")
+    fields = (
+        "name", "profile_name", "email", "company", "is_vip", "is_blocked", "opt_in", "source", "last_message_at",
+    )  # fmt: skip
+    readonly_fields = ("last_message_at",)
+    inlines = (IdentityInline,)
+    list_display = ("__str__", "is_vip", "is_blocked", "opt_in", "last_message_at", "source")
+    list_filter = ("is_vip", "is_blocked", "opt_in", "source")
+    search_fields = ("name", "profile_name")
+
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show addresses to those who may see them whole."""
+        return self.inlines if _member(request).can("contacts.view_full") else ()
+
+
+@admin.register(Tag)
+class TagAdmin(TenantAdmin):
+    """Labels."""
+
+    can_add = True
+    editable = ("name", "description", "color")
+    fields = editable
+    list_display = ("name", "description", "color", "is_system")
+    search_fields = ("name",)
+
+
+class MemberInline(TenantInline):
+    """People of a department."""
+
+    model = DepartmentMember
+    fields = ("user", "is_supervisor")
+
+
+class QueueInline(TenantInline):
+    """Waiting lines of a department."""
+
+    model = Queue
+    fields = ("name", "slug", "priority", "sla_minutes", "is_active")
+
+
+@admin.register(Department)
+class DepartmentAdmin(TenantAdmin):
+    """Departments with their members and queues."""
+
+    can_add = True
+    editable = ("name", "description", "color", "is_active", "offline_message", "max_conversations_per_agent")
+    fields = ("name", "slug", *editable[1:])
+    inlines = (MemberInline, QueueInline)
+    list_display = ("name", "is_active", "max_conversations_per_agent")
+    search_fields = ("name",)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
+        """Give rows of the inlines the department's organization."""
+        for inline in formset.forms:
+            inline.instance.organization_id = form.instance.organization_id
+        formset.save()
+        audit.record(action="department.changed", entity=form.instance, by=request.user)
+
+
+@admin.register(Queue)
+class QueueAdmin(TenantAdmin):
+    """Waiting lines."""
+
+    editable = ("name", "description", "priority", "sla_minutes", "is_active")
+    list_display = ("name", "department", "priority", "sla_minutes", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("department",)
+    search_fields = ("name",)
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ReadOnlyAdmin):
+    """Threads; people work on them in the inbox."""
+
+    list_display = ("contact", "number", "status", "current_agent", "is_bot_active", "waiting_since", "last_message_at")
+    list_filter = ("status", "is_bot_active", "department")
+    list_select_related = ("contact", "number", "current_agent")
+    search_fields = ("contact__name", "contact__profile_name", "id")
+    date_hierarchy = "last_message_at"
+
+
+@admin.register(ConversationEvent)
+class ConversationEventAdmin(ReadOnlyAdmin):
+    """Timelines of threads."""
+
+    list_display = ("created_at", "kind", "actor_label", "conversation_id")
+    list_filter = ("kind",)
+    search_fields = ("conversation__id", "actor_label")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Message)
+class MessageAdmin(RepairsAdmin):
+    """Messages and where their sending stands."""
+
+    exclude = ("address_value", "claim_token", "client_key")
+    list_display = ("created_at", "contact", "direction", "message_type", "status", "dispatch_state", "error_code")
+    list_filter = ("direction", "status", "dispatch_state", "sender_type", "message_type")
+    list_select_related = ("contact",)
+    search_fields = ("whatsapp_message_id", "id", "conversation__id", "error_code")
+    date_hierarchy = "created_at"
+    actions = ("send_again",)
+
+    @admin.action(description=_("Send again (as a new message)"), permissions=["repair"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        """Write new intents for messages that failed or have an unknown outcome."""
+        now = timezone.now()
+        done = [
+            _done(request, partial(repairs.send_again, row, by=_member(request), now=now)) for row in queryset[:100]
+        ]
+        if count := sum(done):
+            text = ngettext("%(count)d message is being sent again.", "%(count)d messages are being sent again.", count)
+            messages.success(request, text % {"count": count})
+
+
+@admin.register(MessageAttempt)
+class MessageAttemptAdmin(ReadOnlyAdmin):
+    """Calls to the provider."""
+
+    list_display = ("started_at", "message_id", "number_in_row", "outcome", "http_status", "provider_code")
+    list_filter = ("outcome", "provider_code")
+    search_fields = ("message__id", "provider_trace")
+
+
+@admin.register(MessageStatusEvent)
+class MessageStatusEventAdmin(ReadOnlyAdmin):
+    """What the provider reported."""
+
+    list_display = ("received_at", "status", "message_id", "whatsapp_message_id", "provider_timestamp")
+    list_filter = ("status",)
+    search_fields = ("whatsapp_message_id", "message__id")
+
+
+@admin.register(UnhandledMessage)
+class UnhandledMessageAdmin(RepairsAdmin):
+    """Inbound messages that wait for a turn, and those whose turn failed for good."""
+
+    list_display = ("created_at", "message_id", "attempts", "is_dead", "error")
+    list_filter = ("is_dead",)
+    search_fields = ("message__id", "error")
+    actions = ("handle_again",)
+
+    @admin.action(description=_("Handle again"), permissions=["repair"])
+    def handle_again(self, request: HttpRequest, queryset: QuerySet[UnhandledMessage]) -> None:
+        """Put dead ones back into the queue."""
+        count = repairs.handle_again(queryset, by=_member(request))
+        text = ngettext("%(count)d message is back in the queue.", "%(count)d messages are back in the queue.", count)
+        messages.success(request, text % {"count": count})
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(ReadOnlyAdmin):
+    """What providers posted, byte by byte."""
+
+    exclude = ("raw_body",)
+    readonly_fields = ("body",)
+    list_display = ("received_at", "provider", "number", "state", "attempts", "error")
+    list_filter = ("state", "provider")
+    list_select_related = ("number",)
+    search_fields = ("id", "error")
+
+    @admin.display(description=_("body"))
+    def body(self, row: WebhookEvent) -> str:
+        """Return the beginning of the body as text, whatever it is."""
+        return bytes(row.raw_body)[:20_000].decode("utf-8", "replace").replace("\0", "␀")
+
+
+@admin.register(WebhookItem)
+class WebhookItemAdmin(RepairsAdmin):
+    """Items that were set aside: unknown to us, or impossible to process."""
+
+    list_display = ("created_at", "kind", "number", "state", "attempts", "error")
+    list_filter = ("state", "kind")
+    list_select_related = ("number",)
+    search_fields = ("dedupe_key", "error")
+    actions = ("read_again",)
+
+    @admin.action(description=_("Read again"), permissions=["repair"])
+    def read_again(self, request: HttpRequest, queryset: QuerySet[WebhookItem]) -> None:
+        """Read their deliveries once more."""
+        count = repairs.read_again(queryset[:500], by=_member(request))
+        text = ngettext("%(count)d delivery is read again.", "%(count)d deliveries are read again.", count)
+        messages.success(request, text % {"count": count})
