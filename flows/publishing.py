@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from flows.models import Flow, FlowVersion
 from pytake.accounts import audit
 from pytake.accounts.models import User
 from pytake.core.errors import ConflictError, UnprocessableError
+from pytake.core.templating import Template
 
 EMPTY_GRAPH: dict[str, Any] = {
     "schema": SCHEMA,
@@ -38,32 +40,47 @@ class StaleDraftError(ConflictError):
     code = "STALE_VERSION"
 
 
-def findings(flow: Flow, graph: Any) -> list[Finding]:
-    """Return everything that is wrong or doubtful in a graph, names of rows included."""
-    known = frozenset((flow.chatbot.global_variables or {}).keys())
-    return [*check(graph, known=known), *_references(graph)]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What nodes may name: departments (by slug, name, key; folded) and published flows (by key)."""
+
+    departments: frozenset[str]
+    flows: frozenset[str]
 
 
-def _references(graph: Any) -> list[Finding]:
+def known_names() -> Known:
+    """Return what exists in the context's organization (two queries)."""
+    departments = Department.objects.filter(deleted_at=None, is_active=True)
+    flows = Flow.objects.alive().filter(published_version__isnull=False).values_list("pk", flat=True)
+    return Known(
+        departments=frozenset(text.casefold() for row in departments for text in (row.slug, row.name, str(row.pk))),
+        flows=frozenset(str(pk) for pk in flows),
+    )
+
+
+def findings(flow: Flow, graph: Any, *, known: Known | None = None) -> list[Finding]:
+    """Return everything that is wrong or doubtful in a graph, names of rows included.
+
+    Give `known` when many flows are checked; it is read otherwise.
+    """
+    variables = frozenset((flow.chatbot.global_variables or {}).keys())
+    return [*check(graph, known=variables), *_references(graph, known or known_names())]
+
+
+def _references(graph: Any, known: Known) -> list[Finding]:
     """Check departments and flows that nodes name."""
     found: list[Finding] = []
-    names = {
-        text.casefold()
-        for row in Department.objects.filter(deleted_at=None, is_active=True)
-        for text in (row.slug, row.name, str(row.pk))
-    }
-    flows = {
-        str(pk) for pk in Flow.objects.alive().filter(published_version__isnull=False).values_list("pk", flat=True)
-    }
     for node in parse(graph).nodes.values():
-        if isinstance(node, Handoff) and node.department.source and node.department.is_constant:
-            if node.department.source.strip().casefold() not in names:
-                found.append(
-                    _missing(node.id, "unknown_department", f"there is no department {node.department.source!r}")
-                )
-        if isinstance(node, Jump) and node.target == "flow" and node.flow_id not in flows:
+        if isinstance(node, Handoff) and _is_unknown(node.department, known.departments):
+            found.append(_missing(node.id, "unknown_department", f"there is no department {node.department.source!r}"))
+        if isinstance(node, Jump) and node.target == "flow" and node.flow_id not in known.flows:
             found.append(_missing(node.id, "unknown_flow", "the flow of the jump is not published"))
     return found
+
+
+def _is_unknown(name: Template, known: frozenset[str]) -> bool:
+    """Return whether a fixed name is none of those known; names from variables are not."""
+    return bool(name.source) and name.is_constant and name.source.strip().casefold() not in known
 
 
 def _missing(node_id: str, code: str, message: str) -> Finding:
@@ -85,6 +102,11 @@ def save_draft(flow: Flow, graph: Any, *, by: User, now: datetime, version: int 
     return row
 
 
+def hash_of(graph: Any) -> str:
+    """Return the fingerprint by which graphs are compared."""
+    return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
+
+
 @transaction.atomic
 def publish(flow: Flow, *, by: User, now: datetime, note: str = "") -> FlowVersion:
     """Make the draft the next version; refused with all findings while there are errors."""
@@ -103,7 +125,7 @@ def publish(flow: Flow, *, by: User, now: datetime, note: str = "") -> FlowVersi
         flow=row,
         number=row.version + 1,
         graph=row.draft,
-        graph_hash=hashlib.sha256(json.dumps(row.draft, sort_keys=True).encode()).hexdigest(),
+        graph_hash=hash_of(row.draft),
         schema_version=SCHEMA,
         note=note[:255],
         published_by=by,
@@ -117,6 +139,11 @@ def publish(flow: Flow, *, by: User, now: datetime, note: str = "") -> FlowVersi
     return version
 
 
-def restore(flow: Flow, version: FlowVersion, *, by: User, now: datetime) -> Flow:
+@transaction.atomic
+def restore(
+    flow: Flow, version: FlowVersion, *, by: User, now: datetime, draft_version: int | None = None, request: Any = None
+) -> Flow:
     """Copy a version into the draft."""
-    return save_draft(flow, version.graph, by=by, now=now)
+    row = save_draft(flow, version.graph, by=by, now=now, version=draft_version)
+    audit.record(action="flow.restored", entity=row, by=by, changes={"version": version.number}, request=request)
+    return row
