@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.urls import reverse
 from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from pytake.accounts.models import User
 from pytake.infra.nudge import nudge
@@ -51,13 +52,13 @@ def send_reset(email: str) -> None:
     user = User.objects.alive().filter(email__iexact=email, is_active=True).first()
     if user is not None:
         text = _("Somebody asked for a new password for your PyTake account. Choose it within an hour:\n\n%(link)s")
-        _send(user, _("Choose a new password"), text)
+        _send(user, _("Choose a new password"), text, link=_reset_link(user))
 
 
 def send_invitation(user: User) -> None:
     """Mail the link to choose the first password."""
     text = _("You have an account at PyTake. Choose your password within an hour:\n\n%(link)s")
-    _send(user, _("Welcome to PyTake"), text)
+    _send(user, _("Welcome to PyTake"), text, link=_reset_link(user))
 
 
 def verify_token(user: User) -> str:
@@ -76,12 +77,18 @@ def user_of_verify_token(token: str) -> User | None:
 
 def send_verification(user: User) -> None:
     """Mail the code that confirms the address."""
-    body = _("Confirm your e-mail address with this code:\n\n%(token)s") % {"token": verify_token(user)}
-    send_mail(_("Confirm your e-mail address"), body, settings.DEFAULT_FROM_EMAIL, [user.email])
+    text = _("Confirm your e-mail address with this code:\n\n%(token)s")
+    _send(user, _("Confirm your e-mail address"), text, token=verify_token(user))
 
 
-def _send(user: User, subject: str, text: str) -> None:
+def _reset_link(user: User) -> str:
     uid, _separator, key = reset_token(user).partition("-")
-    path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": key})
-    with translation.override(user.language or settings.LANGUAGE_CODE):
-        send_mail(subject, text % {"link": settings.SITE_URL + path}, settings.DEFAULT_FROM_EMAIL, [user.email])
+    return settings.SITE_URL + reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": key})
+
+
+def _send(user: User, subject: Promise, text: Promise, **values: str) -> None:
+    """Mail a text in the person's language, else that of the organization."""
+    organization = user.organization
+    language = user.language or (organization.language if organization else "") or settings.LANGUAGE_CODE
+    with translation.override(language):
+        send_mail(str(subject), str(text) % values, settings.DEFAULT_FROM_EMAIL, [user.email])

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
+from django.utils import translation
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
@@ -189,9 +190,10 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: Any) 
 
 
 def document() -> dict[str, Any]:
-    """Return the API's description as it is now."""
+    """Return the API's description as it is now, in English whoever asks."""
     generator: Any = SchemaGenerator
-    found: dict[str, Any] = generator().get_schema(request=None, public=True)
+    with translation.override("en"):
+        found: dict[str, Any] = generator().get_schema(request=None, public=True)
     return found
 
 
