@@ -13,6 +13,7 @@ from django.db.models import Count, DateTimeField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from conversations.inbox import people
 from conversations.models import Contact, Conversation
@@ -55,7 +56,7 @@ VIEWS: Final = (
         waiting=False,
         empty=_("No conversation yet. The first message of a customer opens one."),
     ),
-    View(key="closed", label=_("Ended"), waiting=False, empty=_("No conversation has ended yet.")),
+    View(key="closed", label=pgettext_lazy("conversations", "Ended"), waiting=False, empty=_("No conversation has ended yet.")),
 )
 BY_KEY: Final = {view.key: view for view in VIEWS}
 
