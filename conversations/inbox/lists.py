@@ -56,7 +56,12 @@ VIEWS: Final = (
         waiting=False,
         empty=_("No conversation yet. The first message of a customer opens one."),
     ),
-    View(key="closed", label=pgettext_lazy("conversations", "Ended"), waiting=False, empty=_("No conversation has ended yet.")),
+    View(
+        key="closed",
+        label=pgettext_lazy("conversations", "Ended"),
+        waiting=False,
+        empty=_("No conversation has ended yet."),
+    ),
 )
 BY_KEY: Final = {view.key: view for view in VIEWS}
 
