@@ -1,4 +1,4 @@
-"""The cheapest possible provider: accepts every send after a fixed latency. `python -m benchmarks.responder PORT MS`."""
+"""The cheapest possible provider: accepts every send after a latency. `python -m benchmarks.responder PORT MS`."""
 
 from __future__ import annotations
 

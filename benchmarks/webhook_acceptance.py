@@ -18,7 +18,7 @@ import psycopg
 from benchmarks import harness, payloads, world
 
 PATH = "/api/v1/whatsapp/webhook"
-POSTS = 600 if harness.quick() else 6000
+POSTS = 2000 if harness.quick() else 6000
 SECONDS = 5 if harness.quick() else 60
 UPDATES_PER_SECOND = 3000
 
@@ -71,9 +71,13 @@ async def open_loop(url: str) -> tuple[int, int, list[float]]:
     return posts, updates, latencies
 
 
-def granian(target: str) -> list[str]:
-    """Return the command that serves `target` as the web process does."""
-    return [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2", target]
+GRANIAN = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--port", "{port}"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "2", "--log-level", "warning", "-b", "127.0.0.1:{port}"]
+SERVERS = {
+    "answering 200 (granian)": [*GRANIAN, "benchmarks.baselines.plain:application"],
+    "PyTake (granian)": [*GRANIAN, "pytake.wsgi:application"],
+    "DRF + ORM (gunicorn)": [*GUNICORN, "benchmarks.baselines.conventional_wsgi:application"],
+}
 
 
 def main() -> None:
@@ -83,25 +87,10 @@ def main() -> None:
         world.setup_django()
         world.create()
         environment = {"BENCH_APP_SECRET": payloads.SECRET, "LOG_LEVEL": "WARNING"}
-        gunicorn = [sys.executable, "-m", "gunicorn", "--workers", "2", "--log-level", "warning"]
-        servers = {
-            "answering 200 (granian)": lambda port: [
-                *granian("benchmarks.baselines.plain:application"),
-                "--port",
-                str(port),
-            ],
-            "PyTake (granian)": lambda port: [*granian("pytake.wsgi:application"), "--port", str(port)],
-            "DRF + ORM (gunicorn)": lambda port: [
-                *gunicorn,
-                "-b",
-                f"127.0.0.1:{port}",
-                "benchmarks.baselines.conventional_wsgi:application",
-            ],
-        }
-        for name, command in servers.items():
+        for name, command in SERVERS.items():
             port = harness.free_port()
             url = f"http://127.0.0.1:{port}{PATH}"
-            with harness.Server(command(port), url, environment) as server:
+            with harness.Server([word.format(port=port) for word in command], url, environment) as server:
                 asyncio.run(closed_loop(url, 200))
                 before = server.cpu_seconds()
                 took, latencies = asyncio.run(closed_loop(url, POSTS))
@@ -130,7 +119,8 @@ def sustained(database: str, environment: dict[str, str]) -> None:
         connection.execute("SELECT set_config('app.organization_id', '*', false)")
         count = "SELECT count(*) FROM conversations_webhookevent"
         before = connection.execute(count).fetchone()
-        with harness.Server([*granian("pytake.wsgi:application"), "--port", str(port)], url, environment):
+        command = [word.format(port=port) for word in SERVERS["PyTake (granian)"]]
+        with harness.Server(command, url, environment):
             posts, updates, latencies = asyncio.run(open_loop(url))
         after = connection.execute(count).fetchone()
     assert before and after

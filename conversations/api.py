@@ -107,5 +107,11 @@ def _refusal(exc: webhooks.RefusedError, request: Request) -> Response:
         metrics.WEBHOOKS.labels("refused").inc()
     kind = "validation" if exc.status in {400, 411, 413} else "authentication"
     request_id = getattr(request._request, "request_id", "")  # DRF's way to the inner request
-    error = {"code": exc.code, "message": exc.code, "type": kind, "details": {}, "request_id": request_id}
+    error: dict[str, object] = {
+        "code": exc.code,
+        "message": exc.code,
+        "type": kind,
+        "details": {},
+        "request_id": request_id,
+    }
     return Response({"error": error}, status=exc.status)

@@ -10,23 +10,21 @@ import hashlib
 import hmac
 import json
 import re
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
 from conversations import numbers
 from conversations.numbers import Receiver
 from pytake.infra import metrics
-from pytake.infra.nudge import nudge
+from pytake.infra.nudge import nudge_sparsely
 
 _PHONE_ID: Final = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,32})"')
 _SIGNATURE: Final = re.compile(r"^sha256=([0-9a-fA-F]{64})$")
-_NUDGE_EVERY_S: Final = 0.02
-_last_nudge = 0.0
+_NUDGE_EVERY_S: Final = 0.025
 
 _INSERT: Final = """
 INSERT INTO conversations_webhookevent
@@ -64,20 +62,10 @@ def accept(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> None:
         raise RefusedError(401, "WEBHOOK_INVALID_SIGNATURE")
     # The first number owns the row; items of numbers that are not in the list are set aside later.
     first = verified[0]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                first.organization_id,
-                first.id,
-                raw,
-                json.dumps({"user-agent": agent}),
-                json.dumps([str(receiver.id) for receiver in verified]),
-                now,
-            ],
-        )
+    ids = json.dumps([str(receiver.id) for receiver in verified])
+    _store([first.organization_id, first.id, raw, json.dumps({"user-agent": agent}), ids, now])
     metrics.WEBHOOKS.labels("stored").inc()
-    _nudge_sometimes()
+    nudge_sparsely("conversations.process_webhooks", every_s=_NUDGE_EVERY_S)
 
 
 def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
@@ -97,13 +85,25 @@ def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
     return [receiver for receiver in candidates if any(tried.get(secret) for secret in receiver.app_secrets)]
 
 
-def _nudge_sometimes() -> None:
-    """Wake a worker, but not once a post when posts come in hundreds; the tick finds the rest."""
-    global _last_nudge  # noqa: PLW0603  # one clock a process
-    now = time.monotonic()
-    if now - _last_nudge >= _NUDGE_EVERY_S:
-        _last_nudge = now
-        nudge("conversations.process_webhooks")
+def _store(values: list[object]) -> None:
+    """Insert, once more if the connection turns out to be dead.
+
+    Asking beforehand whether it lives would cost a round trip a post. Should a row be written twice because
+    only the answer was lost, its items are recognised as repeats.
+    """
+    connection.health_check_done = True
+    try:
+        _insert(values)
+    except OperationalError:
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        _insert(values)
+
+
+def _insert(values: list[object]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
 
 
 def handshake(mode: str | None, token: str | None, challenge: str | None) -> str:

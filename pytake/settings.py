@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "pytake.accounts.middleware.RequestContextMiddleware",
+    "pytake.infra.fast_lane.FastLaneMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -357,6 +358,11 @@ GRAPH_API_VERSION = env.text("GRAPH_API_VERSION", "v26.0")
 GRAPH_TIMEOUT_S = env.seconds("GRAPH_TIMEOUT", 30.0)
 # Optional platform-wide verify token for `/webhooks/meta`; numbers have their own.
 WEBHOOK_VERIFY_TOKEN = env.text("WEBHOOK_VERIFY_TOKEN", "")
+# Routes that machines call often: answered before the middleware that only people need.
+FAST_LANE = {
+    "/api/v1/whatsapp/webhook": "conversations.api.Webhook",
+    "/api/v1/webhooks/meta": "conversations.api.Webhook",
+}
 WEBHOOK_MAX_BYTES = 4 * 1024 * 1024
 # Secrets shared with the local simulator; only the demo data reads them.
 SIMULATOR_ACCESS_TOKEN = env.text("SIMULATOR_ACCESS_TOKEN", "")

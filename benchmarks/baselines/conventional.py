@@ -31,7 +31,9 @@ class WebhookIn(serializers.Serializer[object]):
 class WebhookView(APIView):
     """Verify, parse, look the number up, store through the ORM."""
 
-    permission_classes = [permissions.AllowAny]
+    authentication_classes = ()
+    throttle_classes = ()
+    permission_classes = (permissions.AllowAny,)
 
     def post(self, request: Request) -> Response:
         """Accept one delivery."""

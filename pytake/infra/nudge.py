@@ -6,6 +6,8 @@ It may be lost silently (Redis down), because periodic ticks nudge everything th
 
 from __future__ import annotations
 
+import threading
+import time
 from functools import partial
 
 import structlog
@@ -14,11 +16,43 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
+_sparse_lock = threading.Lock()
+_sparse_last: dict[str, float] = {}
+_sparse_waiting: set[str] = set()
 
 
 def nudge(task_name: str, **arguments: str | int) -> None:
     """Send the named task after the running transaction commits (at once outside of one)."""
     transaction.on_commit(partial(_send, task_name, arguments), robust=True)
+
+
+def nudge_sparsely(task_name: str, *, every_s: float) -> None:
+    """Nudge for something that arrives in hundreds a second: at most once in `every_s`, and once after the last.
+
+    For callers outside of transactions. The first goes out at once, a later one when its turn has come, from a
+    thread of its own, so that what arrived just after a worker had looked does not wait for the next tick.
+    """
+    with _sparse_lock:
+        wait = _sparse_last.get(task_name, -every_s) + every_s - time.monotonic()
+        if wait <= 0:
+            _sparse_last[task_name] = time.monotonic()
+        elif task_name in _sparse_waiting:
+            return
+        else:
+            _sparse_waiting.add(task_name)
+    if wait <= 0:
+        _send(task_name, {})
+        return
+    timer = threading.Timer(wait, _send_late, [task_name])
+    timer.daemon = True
+    timer.start()
+
+
+def _send_late(task_name: str) -> None:
+    with _sparse_lock:
+        _sparse_waiting.discard(task_name)
+        _sparse_last[task_name] = time.monotonic()
+    _send(task_name, {})
 
 
 def _send(task_name: str, arguments: dict[str, str | int]) -> None:
