@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -147,7 +148,7 @@ def _environment(data: Path, web: int, realtime: int, simulator: int) -> None:
 
 def _kept_secrets(file: Path) -> dict[str, str]:
     """Return the secrets of this installation, made once and kept for its owner only."""
-    wanted = {
+    wanted: dict[str, Callable[[], str]] = {
         "SECRET_KEY": lambda: secrets.token_urlsafe(48),
         "ENCRYPTION_KEYS": lambda: Fernet.generate_key().decode(),
         "JWT_SIGNING_KEYS": lambda: secrets.token_urlsafe(48),
@@ -249,7 +250,7 @@ def _wait_until_ready(supervisor: Supervisor, web: int, realtime: int, simulator
     }
     for name, address in addresses.items():
         child = next(child for child in supervisor.children if child.name == name)
-        _step(name.capitalize(), lambda address=address, child=child: _answers(address, child))  # type: ignore[misc]  # defaults bind the loop's values
+        _step(name.capitalize(), partial(_answers, address, child))
 
 
 def _answers(address: str, child: Child) -> None:

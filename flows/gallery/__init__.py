@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conversations.models import WhatsAppNumber
+from django.db import transaction
+
+from conversations.models import Department, WhatsAppNumber
 from flows import publishing
 from flows.models import Chatbot, ChatbotNumberLink, Flow, LinkingHistory
 from pytake.accounts.models import Organization, User
@@ -16,14 +18,19 @@ FOLDER = Path(__file__).parent
 
 
 def read(code: str) -> dict[str, Any]:
-    """Return a gallery entry: code, name by language, chatbot, graph."""
+    """Return a gallery entry: code, name by language, chatbot, departments that it hands over to, graph."""
     entry: dict[str, Any] = json.loads((FOLDER / f"{code}.json").read_text(encoding="utf-8"))
     return entry
 
 
+@transaction.atomic
 def install(organization: Organization, code: str, *, by: User, now: datetime) -> Chatbot:
-    """Create an active chatbot whose main flow is the entry, published."""
+    """Create an active chatbot whose main flow is the entry, published; departments it names come with it."""
     entry = read(code)
+    for slug, name in entry["departments"].items():
+        Department.objects.get_or_create(
+            organization=organization, slug=slug, deleted_at=None, defaults={"name": name, "is_active": True}
+        )
     chatbot = Chatbot.objects.create(organization=organization, name=entry["chatbot"], is_active=True)
     flow = Flow.objects.create(
         organization=organization,

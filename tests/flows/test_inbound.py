@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from conversations.inbox import threads
 from conversations.models import Conversation, Message, UnhandledMessage
+from flows import routing
 from flows.models import ConversationLog, ConversationState, NodeVisit
 from pytake.accounts.models import Organization, User
 from tests import make
@@ -75,7 +76,7 @@ def test_nothing_answers_without_a_published_flow(in_organization: Organization)
 
 def test_an_inactive_chatbot_answers_nobody(thread: Conversation) -> None:
     thread.number.chatbots.update(is_active=False)
-    world.routing.forget()
+    routing.forget()
 
     assert world.say(thread) == []
 
@@ -141,7 +142,7 @@ def test_a_jump_into_another_flow_comes_back(thread: Conversation, admin: User) 
     parent = graph(
         [node("s", "start"), jump, node("m", "message", text="{{cor}}!")], ("s", "next", "j"), ("j", "return", "m")
     )
-    world.publish(thread.number.default_chatbot.flows.get(), parent, admin)
+    world.publish(world.flow_of(thread), parent, admin)
 
     assert world.say(thread) == ["Cor?"]
     assert world.session(thread).flow_version_id == child_version(child)
@@ -154,17 +155,17 @@ def child_version(flow: object) -> object:
 
 
 def test_a_hand_off_queues_the_thread_with_a_note(thread: Conversation, admin: User) -> None:
-    make.department(thread.organization, name="Vendas", slug="vendas")
+    sales = make.department(thread.organization, name="Vendas", slug="vendas")
     raw = graph(
         [node("s", "start"), node("t", "handoff", target="department", department="vendas", priority="high",
                                   context="Quer {{system.message}}", message="Um momento.")],
         ("s", "next", "t"),
     )  # fmt: skip
-    world.publish(thread.number.default_chatbot.flows.get(), raw, admin)
+    world.publish(world.flow_of(thread), raw, admin)
 
     assert world.say(thread, "comprar") == ["Um momento.", "Quer comprar"]
     thread.refresh_from_db()
-    assert (thread.status, thread.department.slug, thread.priority) == ("queued", "vendas", 80)
+    assert (thread.status, thread.department, thread.priority) == ("queued", sales, 80)
     assert world.session(thread).end_reason == "handed_off"
 
 

@@ -89,3 +89,8 @@ def said_ids(conversation: Conversation) -> list[Any]:
 def session(conversation: Conversation) -> ConversationState:
     """Return the newest session of a thread."""
     return ConversationState.objects.filter(conversation=conversation).latest("started_at")
+
+
+def flow_of(conversation: Conversation) -> Flow:
+    """Return the flow that answers on a thread's number."""
+    return Flow.objects.get(chatbot=conversation.number.default_chatbot)

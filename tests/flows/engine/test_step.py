@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from flows.engine.effects import Send, SetTimer, Visit
 from flows.engine.events import Reply, Start
 from flows.engine.program import GraphInvalidError, compile_graph
-from flows.engine.step import begin, step
 from flows.engine.state import from_json
+from flows.engine.step import begin, step
 from tests.flows.engine.play import NOW, Stage, graph, node
 
 DEMO = json.loads((Path(__file__).parents[3] / "flows/gallery/appointment_booking.json").read_text())["graph"]
@@ -28,6 +28,9 @@ def ask(**data: Any) -> dict[str, Any]:
     )
 
 
+YES_NO = [{"id": "y", "title": "Sim"}, {"id": "n", "title": "Não"}]
+
+
 def test_the_text_that_starts_a_session_is_not_an_answer() -> None:
     stage = Stage(ask()).start("Olá")
 
@@ -40,7 +43,8 @@ def test_an_answer_is_stored_and_the_flow_goes_on() -> None:
     stage = Stage(ask()).start().reply("azul")
 
     assert stage.said == ["azul"]
-    assert stage.ended and stage.ended.reason == "completed"
+    assert stage.ended
+    assert stage.ended.reason == "completed"
     assert stage.state.path == ("s", "q", "z")
 
 
@@ -101,7 +105,8 @@ def test_an_invalid_edge_is_taken_when_patience_ends() -> None:
 
     stage = Stage(raw).start().reply("a")
 
-    assert stage.handed_off and stage.handed_off.department == "vendas"
+    assert stage.handed_off
+    assert stage.handed_off.department == "vendas"
     assert stage.state.end_reason == "handed_off"
 
 
@@ -146,7 +151,7 @@ def test_menus_become_numbered_text_on_qr_numbers() -> None:
     raw = graph(
         [
             node("s", "start"),
-            node("m", "interactive_buttons", body="Confirma?", buttons=[{"id": "y", "title": "Sim"}, {"id": "n", "title": "Não"}]),
+            node("m", "interactive_buttons", body="Confirma?", buttons=YES_NO),
             node("a", "end", message="ok"),
             node("b", "end", message="tchau"),
         ],
@@ -162,7 +167,7 @@ def test_a_late_tap_goes_back_to_its_menu() -> None:
     raw = graph(
         [
             node("s", "start"),
-            node("m", "interactive_buttons", body="?", buttons=[{"id": "y", "title": "Sim"}, {"id": "n", "title": "Não"}]),
+            node("m", "interactive_buttons", body="?", buttons=YES_NO),
             node("q", "question", text="nome?", variable="name"),
             node("z", "end", message="não então"),
             node("e", "end"),
