@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -85,13 +85,13 @@ def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
     return [receiver for receiver in candidates if any(tried.get(secret) for secret in receiver.app_secrets)]
 
 
-def _store(values: list[object]) -> None:
+def _store(values: list[Any]) -> None:
     """Insert, once more if the connection turns out to be dead.
 
     Asking beforehand whether it lives would cost a round trip a post. Should a row be written twice because
     only the answer was lost, its items are recognised as repeats.
     """
-    connection.health_check_done = True
+    connection.health_check_done = True  # type: ignore[attr-defined]  # not in the stubs
     try:
         _insert(values)
     except OperationalError:
@@ -101,7 +101,7 @@ def _store(values: list[object]) -> None:
         _insert(values)
 
 
-def _insert(values: list[object]) -> None:
+def _insert(values: list[Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, values)
 

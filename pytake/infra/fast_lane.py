@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 from django.utils.module_loading import import_string
 
 
@@ -29,8 +29,8 @@ class FastLaneMiddleware:
         view = self._views.get(request.path_info)
         if view is None:
             return self.get_response(request)
-        response: Any = view(request)
-        return response.render() if getattr(response, "is_rendered", True) is False else response
+        response = view(request)
+        return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
 
 def _view(name: str) -> Callable[..., HttpResponseBase]:

@@ -31,7 +31,7 @@ def queue(settings: object) -> Iterator[str]:
 
 
 def waiting(key: str) -> int:
-    return int(redis_client.client().llen(key))  # type: ignore[arg-type]  # the client is synchronous
+    return int(redis_client.client().llen(key))
 
 
 @pytest.mark.django_db(transaction=True)
