@@ -5,6 +5,7 @@ Pure: takes the parsed graph (also one with errors) and words for handles; knows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,12 +18,14 @@ from flows.engine.nodes.moves import Jump
 from flows.layered import Box, Link, Point, Route, arrange
 
 WIDTH: Final = 236.0
-EXIT_WIDTH: Final = 104.0
+EXIT_WIDTH: Final = 132.0
 HEAD: Final = 36.0
 LINE: Final = 17.0
 TEXT_COLUMNS: Final = 31
 LINES_MAX: Final = 2
-LETTER: Final = 6.6
+LETTER: Final = 7.2
+EXIT_LETTER: Final = 6.0
+_PLACEHOLDER: Final = re.compile(r"{{\s*([\w.]+)\s*(?:\|[^}]*)?}}")
 CORNER: Final = 8.0
 
 Level = Literal["", "info", "warning", "error"]
@@ -41,6 +44,11 @@ class Exit:
     y: float
     width: float
     short: str
+
+    @property
+    def left(self) -> float:
+        """Return where the word's shape begins, from the exit's own x."""
+        return -self.width / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +175,7 @@ def _card(
     room = box.width / max(1, len(ways)) - 6
     for way in ways:
         text = naming(node, way.handle)
-        short = _cut(text, int((room - 12) / LETTER))
+        short = _cut(text, int((room - 12) / EXIT_LETTER))
         exits.append(
             Exit(
                 handle=way.handle,
@@ -176,14 +184,14 @@ def _card(
                 target=way.target,
                 x=place[0] + _port(ways, way, box.width),
                 y=place[1] + box.height,
-                width=min(room, len(short) * LETTER + 12),
+                width=min(room, len(short) * EXIT_LETTER + 14),
             )
         )
     title = node.label or node.id
     return Card(
         id=node.id,
         kind=node.type,
-        label=_cut(title, int((box.width - 52) / (LETTER + 0.6))),
+        label=_cut(title, int((box.width - 52) / LETTER)),
         title=title,
         excerpt=node.excerpt(),
         lines=lines,
@@ -210,7 +218,8 @@ def _cut(text: str, columns: int) -> str:
 
 
 def _wrapped(text: str) -> tuple[str, ...]:
-    """Break a text into the lines of a card."""
+    """Break a text into the lines of a card; placeholders are shown by their names."""
+    text = _PLACEHOLDER.sub(r"{\1}", text)
     short = shorten(text, TEXT_COLUMNS * LINES_MAX, placeholder="…") if text.strip() else ""
     if short == "…":  # one long word
         short = _cut(" ".join(text.split()), TEXT_COLUMNS * LINES_MAX)

@@ -23,6 +23,7 @@ LANE: Final = 14.0
 LABEL_ZONE: Final = 34.0
 FAR: Final = 6
 SWEEPS: Final = 8
+TIDIED_MAX: Final = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +181,26 @@ def _order(layers: list[list[_Spot]]) -> None:
             wanted = {id(spot): _wish(spot, down=down) for spot in layer}
             layer.sort(key=lambda spot: wanted[id(spot)])
         _pack(layers)
+    if sum(len(layer) for layer in layers) <= TIDIED_MAX:
+        for _sweep in range(SWEEPS):
+            for layer in layers:
+                _untangle(layer)
+            _pack(layers)
+
+
+def _untangle(layer: list[_Spot]) -> None:
+    """Exchange neighbours whose lines cross less the other way round."""
+    for index in range(len(layer) - 1):
+        left, right = layer[index], layer[index + 1]
+        if _crossings(left, right) > _crossings(right, left):
+            layer[index], layer[index + 1] = right, left
+
+
+def _crossings(left: _Spot, right: _Spot) -> int:
+    """Count the lines that cross when one stands to the left of the other."""
+    above = [(a.x + x, b.x + y) for a, x in left.above for b, y in right.above]
+    below = [(a.x, b.x) for a, _ in left.below for b, _ in right.below]
+    return sum(one > other for one, other in (*above, *below))
 
 
 def _pack(layers: list[list[_Spot]]) -> None:

@@ -20,6 +20,9 @@ from pytake.accounts.models import User
 
 TABS: Final = ("drawing", "json", "versions")
 VERSIONS_SHOWN: Final = 100
+_GRAPH_KEYS: Final = ("schema", "name", "description", "variables", "settings", "nodes", "edges", "viewport")
+_NODE_KEYS: Final = ("id", "type", "label", "position", "data")
+_EDGE_KEYS: Final = ("id", "source", "sourceHandle", "target", "targetHandle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,23 @@ def _step(card: Card, titles: dict[str, str], findings: Sequence[words.Shown]) -
 
 def as_text(graph: Any) -> str:
     """Return a graph as the editor shows it."""
-    return json.dumps(graph or publishing.EMPTY_GRAPH, indent=2, ensure_ascii=False)
+    return json.dumps(ordered(graph or publishing.EMPTY_GRAPH), indent=2, ensure_ascii=False)
+
+
+def ordered(graph: Any) -> Any:
+    """Return a graph with its keys in the order of the schema: the database forgets theirs."""
+    if not isinstance(graph, dict):
+        return graph
+    sorted_graph = _sorted(graph, _GRAPH_KEYS)
+    for key, order in (("nodes", _NODE_KEYS), ("edges", _EDGE_KEYS)):
+        if isinstance(found := sorted_graph.get(key), list):
+            sorted_graph[key] = [_sorted(item, order) if isinstance(item, dict) else item for item in found]
+    return sorted_graph
+
+
+def _sorted(value: dict[str, Any], order: tuple[str, ...]) -> dict[str, Any]:
+    known = {key: value[key] for key in order if key in value}
+    return {**known, **value}
 
 
 def context(flow: Flow, user: User, *, tab: str, version: FlowVersion | None = None, **more: Any) -> dict[str, Any]:

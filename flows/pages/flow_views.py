@@ -34,7 +34,7 @@ def export(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     row = flow_page.find(request.user, pk)
     version = _asked_for(request, row)
     graph = version.graph if version else row.draft or publishing.EMPTY_GRAPH
-    body = exchange.export(row, graph, now=timezone.now())
+    body = exchange.export(row, flow_page.ordered(graph), now=timezone.now())
     name = f"{slugify(row.name) or 'flow'}{f'-v{version.number}' if version else ''}.json"
     return HttpResponse(
         json.dumps(body, indent=1, ensure_ascii=False) + "\n",

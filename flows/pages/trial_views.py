@@ -26,7 +26,6 @@ from flows.pages import flow_page, words
 from flows.trial import Trial, World
 from pytake.accounts.access import requires
 from pytake.accounts.member_request import MemberRequest
-from pytake.core.errors import DomainError
 
 DRAFT = "draft"
 

@@ -47,9 +47,10 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 
-// The node where a trial stands is kept in sight inside its own box; the page itself does not move.
+// The node where a trial stands (else the start) is kept in sight inside its own box; the page itself does not move.
 function reveal(smooth) {
-  const box = document.querySelector(".try .flow-box.is-current");
+  const shown = document.querySelector(".flow-box:target");
+  const box = document.querySelector(".try .flow-box.is-current") ?? shown ?? document.querySelector(".flow-box.is-start");
   const frame = box?.closest(".flow-scroll");
   if (!frame) return;
   const inner = box.getBoundingClientRect();
@@ -57,11 +58,12 @@ function reveal(smooth) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   frame.scrollBy({
     left: inner.left + inner.width / 2 - outer.left - outer.width / 2,
-    top: inner.top + inner.height / 2 - outer.top - outer.height / 2,
+    top: box.matches(".is-start") ? 0 : inner.top + inner.height / 2 - outer.top - outer.height / 2,
     behavior: smooth && !still ? "smooth" : "auto",
   });
 }
 reveal(false);
+addEventListener("hashchange", () => reveal(true));
 document.addEventListener("htmx:afterSettle", (event) => {
   if (!document.getElementById("stage")) return;
   reveal(true);
