@@ -50,18 +50,18 @@ def described(session: ConversationState, user: User) -> dict[str, Any]:
         "ended": words.end(session.end_reason),
         "variables": [(name, value if full else MASK) for name, value in known],
         "masked": not full and bool(known),
-        "stops": _stops(session, nodes),
+        "stops": _stops(session, nodes, full=full),
     }
 
 
-def _stops(session: ConversationState, nodes: Any) -> list[Stop]:
+def _stops(session: ConversationState, nodes: Any, *, full: bool) -> list[Stop]:
     """Group the last lines of the log by node, in the order of time."""
     lines = list(ConversationLog.objects.filter(session=session).order_by("-sequence")[:LINES_SHOWN])
     stops: list[Stop] = []
     for line in reversed(lines):
         if line.direction == "in":
             if stops:
-                stops[-1].answers.append(line.user_message)
+                stops[-1].answers.append(line.user_message if full else MASK)
             continue
         if not stops or stops[-1].node_id != line.node_id:
             node = nodes.get(line.node_id)
