@@ -110,13 +110,13 @@ def _going_back(boxes: Mapping[str, Box], links: Sequence[Link], root: str) -> s
         open_now, stack = {start}, [(start, iter(leaving[start]))]
         while stack:
             key, rest = stack[-1]
-            index = next(rest, None)
-            if index is None:
+            following: int | None = next(rest, None)
+            if following is None:
                 stack.pop()
                 open_now.discard(key)
                 done.add(key)
-            elif (target := links[index].target) in open_now:
-                found.add(index)
+            elif (target := links[following].target) in open_now:
+                found.add(following)
             elif target not in done:
                 open_now.add(target)
                 stack.append((target, iter(leaving[target])))
