@@ -151,7 +151,7 @@ class Message(TenantRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.direction} {self.message_type} {self.status}"
+        return f"{self.get_direction_display()}: {self.message_type} ({self.get_status_display()})"
 
 
 class UnhandledMessage(models.Model):
@@ -219,7 +219,7 @@ class MessageAttempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.message_id} #{self.number_in_row} {self.outcome}"
+        return f"{self.message_id} #{self.number_in_row} ({self.get_outcome_display()})"
 
 
 class MessageStatusEvent(models.Model):

@@ -121,7 +121,7 @@ class Conversation(TenantRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.contact_id} {self.status}"
+        return f"{self.contact_id} ({self.get_status_display()})"
 
 
 class ConversationEvent(models.Model):

@@ -88,4 +88,4 @@ class WebhookItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.state}"
+        return f"{self.kind} ({self.get_state_display()})"

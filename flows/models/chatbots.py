@@ -87,4 +87,4 @@ class LinkingHistory(models.Model):
         verbose_name_plural = _("link history")
 
     def __str__(self) -> str:
-        return f"{self.action} {self.chatbot_id}"
+        return f"{self.get_action_display()} ({self.chatbot_id})"

@@ -93,7 +93,7 @@ class ConversationState(TenantRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.flow_id} {self.status}"
+        return f"{self.flow_id} ({self.get_status_display()})"
 
 
 class ConversationLog(models.Model):

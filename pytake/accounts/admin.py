@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -33,6 +34,9 @@ permissions.register_admin("accounts.apitoken", view="integrations.manage", chan
 permissions.register_admin("accounts.secret", view="secrets.view", change="secrets.manage")
 permissions.register_admin("accounts.failedjob", view="jobs.manage", change="jobs.manage")
 permissions.register_admin("accounts.usagecounter", view="billing.view", change="billing.view")
+
+# Django's own groups mean nothing here: roles do.
+admin.site.unregister(Group)
 
 
 @admin.register(Plan)
@@ -87,7 +91,7 @@ class UserAdmin(TenantAdmin):
 class PermissionAdmin(ReadOnlyAdmin):
     """The catalogue."""
 
-    list_display = ("code", "name", "category")
+    list_display = ("__str__", "code")
     list_filter = ("category",)
     search_fields = ("code", "name")
 
@@ -96,7 +100,7 @@ class PermissionAdmin(ReadOnlyAdmin):
 class RoleAdmin(ReadOnlyAdmin):
     """System roles and those of organizations."""
 
-    list_display = ("name", "is_system", "is_active", "organization")
+    list_display = ("__str__", "is_system", "is_active", "organization")
     list_filter = ("is_system", "is_active")
     list_select_related = ("organization",)
     search_fields = ("name",)

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from pytake.accounts import permission_names
 from pytake.infra import tenancy
 from pytake.infra.tenant_models import Row, TenantManager, TenantRow
 
@@ -25,7 +26,7 @@ class Permission(Row):
         verbose_name_plural = _("permissions")
 
     def __str__(self) -> str:
-        return self.code
+        return permission_names.of_permission(self.code)
 
 
 class RoleQuerySet(models.QuerySet["Role"]):
@@ -67,7 +68,7 @@ class Role(Row):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return permission_names.of_system_role(self.name) if self.is_system else self.name
 
 
 class RolePermission(Row):
