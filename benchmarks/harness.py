@@ -120,6 +120,36 @@ class Server:
         return sum(_cpu(pid) for pid in descendants(self.process.pid))
 
 
+def postgres_cpu_seconds() -> float:
+    """Return the time that all processes of the local PostgreSQL have used; 0 when it runs elsewhere."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    try:
+        postmaster = int(_stat(backend)[1])
+    except OSError:
+        return 0.0
+    # The time of children that have ended is added to their parent's.
+    fields = _stat(postmaster)
+    return sum(_cpu(pid) for pid in descendants(postmaster)) + (int(fields[13]) + int(fields[14])) / TICKS
+
+
+@contextlib.contextmanager
+def graph_at(base: str) -> Iterator[None]:
+    """Let this process and the children it starts send to another provider."""
+    from django.conf import settings
+
+    old = settings.GRAPH_BASE_URL
+    settings.GRAPH_BASE_URL = os.environ["GRAPH_BASE_URL"] = base
+    try:
+        yield
+    finally:
+        settings.GRAPH_BASE_URL = old
+        del os.environ["GRAPH_BASE_URL"]
+
+
 def descendants(root: int) -> list[int]:
     """Return `root` and all living processes below it."""
     parents: dict[int, int] = {}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+import time
 
 from aiohttp import web
 
-counter = itertools.count(1)
+counter = itertools.count(time.time_ns())  # no id twice, across restarts too
 
 
 def application(latency_ms: float) -> web.Application:

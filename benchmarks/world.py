@@ -46,3 +46,10 @@ def create() -> str:
             gallery.install(organization, "appointment_booking", by=owner, now=now), number, by=owner, now=now
         )
     return str(number.pk)
+
+
+def organization_id() -> str:
+    """Return the organization's id."""
+    from pytake.accounts.models import Organization
+
+    return str(Organization.objects.get(slug="bench").pk)

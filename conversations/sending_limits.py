@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from conversations.models import Message, WhatsAppNumber
+from conversations.claimed import Claimed
+from conversations.models import WhatsAppNumber
 from pytake.infra import buckets
 from pytake.infra.buckets import Bucket
 
@@ -33,7 +34,7 @@ def of_number(number: WhatsAppNumber) -> list[Bucket]:
     return found
 
 
-def waits(number: WhatsAppNumber, messages: Sequence[Message], *, now: datetime) -> list[int]:
+def waits(number: WhatsAppNumber, messages: Sequence[Claimed], *, now: datetime) -> list[int]:
     """Take tokens for a slice; return for each message 0 or the milliseconds to wait. Raises redis.RedisError."""
     shared = of_number(number)
     paired = bool((number.settings or {}).get("pair_limit", True))

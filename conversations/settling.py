@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+import structlog
+from django.db import IntegrityError, connection, transaction
 
 from conversations import service_window, statuses
+from conversations.claimed import Claimed
 from conversations.gateway.base import Accepted, NotSent, Outcome, Refused, Unknown
 from conversations.models import Message, MessageAttempt, WhatsAppNumber
 from notifications import events
 from pytake.infra import metrics
 
+log = structlog.get_logger(__name__)
 ATTEMPTS_MAX: Final = 3
 BASE_S: Final = 2.0
 RECONCILE: Final = timedelta(minutes=10)
@@ -27,7 +30,7 @@ _A = MessageAttempt.Outcome
 class Result:
     """A message and what the provider did with it."""
 
-    message: Message
+    message: Claimed
     outcome: Outcome
 
 
@@ -48,28 +51,28 @@ class _Row:
     refund: int = 0
 
 
-def no_token(message: Message) -> Result:
+def no_token(message: Claimed) -> Result:
     """Return the result for a number whose token cannot be read."""
     return Result(message, Refused(code="no_token", detail="The access token cannot be decrypted.", scope="account"))
 
 
 def split_by_window(
-    number: WhatsAppNumber, messages: Sequence[Message], *, now: datetime
-) -> tuple[list[Message], list[Message]]:
+    number: WhatsAppNumber, messages: Sequence[Claimed], *, now: datetime
+) -> tuple[list[Claimed], list[Claimed]]:
     """Split into those whose service window has closed meanwhile, and those that may leave."""
     if number.connection_type != number.ConnectionType.OFFICIAL:
         return [], list(messages)
-    shut = [m for m in messages if not service_window.is_open(m.conversation.window_expires_at, now)]
-    gone = {message.pk for message in shut}
-    return shut, [message for message in messages if message.pk not in gone]
+    shut = [m for m in messages if not service_window.is_open(m.window_expires_at, now)]
+    gone = {message.id for message in shut}
+    return shut, [message for message in messages if message.id not in gone]
 
 
 def settle(
     number: WhatsAppNumber,
     results: Sequence[Result],
     *,
-    shut: Sequence[Message],
-    deferred: Sequence[tuple[Message, float]],
+    shut: Sequence[Claimed],
+    deferred: Sequence[tuple[Claimed, float]],
     started_at: datetime,
     now: datetime,
 ) -> None:
@@ -78,15 +81,13 @@ def settle(
     rows += [_closed(message, now=now) for message in shut]
     rows += [_later(message, wait_s, now=now) for message, wait_s in deferred]
     with transaction.atomic():
-        _write(rows)
-        MessageAttempt.objects.bulk_create(
-            [_attempt(result, started_at, now) for result in results], ignore_conflicts=True
-        )
+        _write_once(number, rows)
+        _write_attempts(results, started_at, now)
         accepted = {row.id: row.wamid for row in rows if row.wamid}
         statuses.match_parked(number, accepted, now=now)
         failed = {row.id for row in rows if row.state == Message.DispatchState.FAILED}
         told = [*(result.message for result in results), *shut]
-        events.emit_many([_announcement(message, now) for message in told if message.pk in failed])
+        events.emit_many([_announcement(message, now) for message in told if message.id in failed])
     for result in results:
         metrics.SENDS.labels(type(result.outcome).__name__.lower()).inc()
 
@@ -95,16 +96,16 @@ def _row(result: Result, *, now: datetime) -> _Row:
     message, outcome = result.message, result.outcome
     match outcome:
         case Accepted(wamid=wamid):
-            return _Row(id=message.pk, state="accepted", status="queued", wamid=wamid)
+            return _Row(id=message.id, state="accepted", status="queued", wamid=wamid)
         case NotSent(throttled=True):
             wait = timedelta(seconds=outcome.wait_s * (0.75 + random.random() / 2))  # noqa: S311  # jitter
-            return _Row(id=message.pk, state="queued", status="queued", not_before=now + wait, refund=1)
+            return _Row(id=message.id, state="queued", status="queued", not_before=now + wait, refund=1)
         case NotSent() if message.attempts < ATTEMPTS_MAX:
             wait = timedelta(seconds=BASE_S * 2 ** (message.attempts - 1) * (0.75 + random.random() / 2))  # noqa: S311
-            return _Row(id=message.pk, state="queued", status="queued", not_before=now + wait)
+            return _Row(id=message.id, state="queued", status="queued", not_before=now + wait)
         case NotSent() | Refused():
             return _Row(
-                id=message.pk,
+                id=message.id,
                 state="failed",
                 status="failed",
                 failed_at=now,
@@ -114,7 +115,7 @@ def _row(result: Result, *, now: datetime) -> _Row:
             )
         case Unknown():
             return _Row(
-                id=message.pk,
+                id=message.id,
                 state="unknown",
                 status="queued",
                 reconcile_until=now + RECONCILE,
@@ -123,14 +124,14 @@ def _row(result: Result, *, now: datetime) -> _Row:
             )
 
 
-def _closed(message: Message, *, now: datetime) -> _Row:
+def _closed(message: Claimed, *, now: datetime) -> _Row:
     return _Row(
-        id=message.pk, state="failed", status="failed", failed_at=now, code="WINDOW_CLOSED", title="24 h", refund=1
+        id=message.id, state="failed", status="failed", failed_at=now, code="WINDOW_CLOSED", title="24 h", refund=1
     )
 
 
-def _later(message: Message, wait_s: float, *, now: datetime) -> _Row:
-    return _Row(id=message.pk, state="queued", status="queued", not_before=now + timedelta(seconds=wait_s), refund=1)
+def _later(message: Claimed, wait_s: float, *, now: datetime) -> _Row:
+    return _Row(id=message.id, state="queued", status="queued", not_before=now + timedelta(seconds=wait_s), refund=1)
 
 
 # Only rows still in `sending` are moved: a status may have settled one meanwhile.
@@ -153,6 +154,22 @@ UPDATE conversations_message message SET whatsapp_message_id = fresh.wamid
 FROM unnest(%(ids)s::uuid[], %(wamids)s::text[]) AS fresh (id, wamid)
 WHERE message.id = fresh.id AND message.whatsapp_message_id IS NULL AND fresh.wamid IS NOT NULL
 """
+
+
+def _write_once(number: WhatsAppNumber, rows: Sequence[_Row]) -> None:
+    """Write; should the provider have given an id twice, one message keeps it and no outcome of the slice is lost."""
+    try:
+        with transaction.atomic():
+            _write(rows)
+    except IntegrityError:
+        given = [row.wamid for row in rows if row.wamid]
+        owners = dict(
+            Message.objects.filter(number=number, whatsapp_message_id__in=given).values_list(
+                "whatsapp_message_id", "pk"
+            )
+        )
+        log.exception("provider.repeated_id", number_id=str(number.pk), ids=len(owners))
+        _write([row if owners.setdefault(row.wamid, row.id) == row.id else replace(row, wamid=None) for row in rows])
 
 
 def _write(rows: Sequence[_Row]) -> None:
@@ -178,27 +195,47 @@ def _write(rows: Sequence[_Row]) -> None:
             cursor.execute(_LEARN, {"ids": values["ids"], "wamids": values["wamids"]})
 
 
-def _attempt(result: Result, started_at: datetime, now: datetime) -> MessageAttempt:
-    outcome = result.outcome
-    kinds = {Accepted: _A.ACCEPTED, NotSent: _A.NOT_SENT_RETRYABLE, Refused: _A.REFUSED, Unknown: _A.UNKNOWN}
-    return MessageAttempt(
-        organization_id=result.message.organization_id,
-        message_id=result.message.pk,
-        number_in_row=result.message.attempts,
-        started_at=started_at,
-        finished_at=now,
-        outcome=kinds[type(outcome)],
-        http_status=outcome.http_status,
-        provider_code="" if isinstance(outcome, Accepted) else outcome.code[:40],
-        provider_trace="" if isinstance(outcome, Accepted) else outcome.trace[:120],
-    )
+_ATTEMPTS: Final = """
+INSERT INTO conversations_messageattempt (organization_id, message_id, number_in_row, started_at, finished_at,
+    outcome, http_status, provider_code, provider_trace)
+SELECT %(organization)s, fresh.id, fresh.nth, %(started)s, %(finished)s,
+    fresh.outcome, fresh.http, fresh.code, fresh.trace
+FROM unnest(%(ids)s::uuid[], %(nths)s::int[], %(outcomes)s::text[], %(https)s::int[], %(codes)s::text[],
+            %(traces)s::text[]) AS fresh (id, nth, outcome, http, code, trace)
+ON CONFLICT DO NOTHING
+"""
+_KINDS: Final = {
+    Accepted: _A.ACCEPTED.value,
+    NotSent: _A.NOT_SENT_RETRYABLE.value,
+    Refused: _A.REFUSED.value,
+    Unknown: _A.UNKNOWN.value,
+}
 
 
-def _announcement(message: Message, now: datetime) -> events.EventDraft:
+def _write_attempts(results: Sequence[Result], started_at: datetime, now: datetime) -> None:
+    if not results:
+        return
+    outcomes = [result.outcome for result in results]
+    values: dict[str, Any] = {
+        "organization": results[0].message.organization_id,
+        "started": started_at,
+        "finished": now,
+        "ids": [result.message.id for result in results],
+        "nths": [result.message.attempts for result in results],
+        "outcomes": [_KINDS[type(outcome)] for outcome in outcomes],
+        "https": [outcome.http_status for outcome in outcomes],
+        "codes": ["" if isinstance(outcome, Accepted) else outcome.code[:40] for outcome in outcomes],
+        "traces": ["" if isinstance(outcome, Accepted) else outcome.trace[:120] for outcome in outcomes],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ATTEMPTS, values)
+
+
+def _announcement(message: Claimed, now: datetime) -> events.EventDraft:
     return events.EventDraft(
         organization_id=message.organization_id,
         room=f"conversation:{message.conversation_id}",
         event_type="message:status",
         now=now,
-        data={"conversation_id": str(message.conversation_id), "message_id": str(message.pk), "status": "failed"},
+        data={"conversation_id": str(message.conversation_id), "message_id": str(message.id), "status": "failed"},
     )

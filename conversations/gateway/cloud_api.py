@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from conversations.gateway import dialect, error_classes
 from conversations.gateway.base import Accepted, NotSent, Outcome, Outgoing, Refused, Unknown
@@ -21,7 +22,7 @@ class CloudApi:
         self, session: aiohttp.ClientSession, *, base_url: str, version: str, phone_number_id: str, token: str
     ) -> None:
         self._session = session
-        self._url = f"{base_url}/{version}/{phone_number_id}/messages"
+        self._url = URL(f"{base_url}/{version}/{phone_number_id}/messages")
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     async def send(self, message: Outgoing) -> Outcome:
