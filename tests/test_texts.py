@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import polib
@@ -93,10 +94,10 @@ def pages(client: Client, *starts: str) -> Iterator[tuple[str, Seen]]:
 
 def portuguese() -> dict[str, str]:
     """Return what PyTake and its libraries translate, plurals left out."""
-    catalogue = trans_real.translation("pt-br")._catalog
+    translations: Any = trans_real.translation("pt-br")
     return {
         key: value
-        for part in reversed(catalogue._catalogs)
+        for part in reversed(translations._catalog._catalogs)
         for key, value in part.items()
         if isinstance(key, str) and isinstance(value, str)
     }
