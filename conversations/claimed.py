@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import connection, transaction
 
 
-
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A message that is ours to send, with what sending needs of it and of its thread."""

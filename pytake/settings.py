@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from pytake import env
+from pytake.back_office import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -212,36 +213,6 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
     }
-}
-
-# --- Back office ------------------------------------------------------------------------------
-
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "PyTake",
-    "SITE_HEADER": "PyTake",
-    "SITE_SUBHEADER": _("Administration"),
-    "SITE_URL": "/",
-    "SITE_LOGO": lambda request: "/static/logo.svg",
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_BACK_BUTTON": True,
-    "BORDER_RADIUS": "8px",
-    # The greens of static/css/src/tokens.css.
-    "COLORS": {
-        "primary": {
-            "50": "#effaf8",
-            "100": "#e1f2f0",
-            "200": "#bfe5df",
-            "300": "#8fd3ca",
-            "400": "#52c4b5",
-            "500": "#1f9489",
-            "600": "#0f6e66",
-            "700": "#0c5f58",
-            "800": "#0b5952",
-            "900": "#15332f",
-            "950": "#05211d",
-        },
-    },
 }
 
 # --- Language and time ------------------------------------------------------------------------
