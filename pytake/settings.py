@@ -8,8 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from pytake import env
-from pytake.back_office import UNFOLD as UNFOLD
+from pytake import back_office, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -214,6 +213,8 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": ["'none'"],
     }
 }
+
+UNFOLD = back_office.UNFOLD
 
 # --- Language and time ------------------------------------------------------------------------
 
