@@ -166,6 +166,26 @@ TASKS = (
     _("Description"),
     _("Detailed description about the details of this Periodic Task"),
 )
+# Django has capitals; Portuguese has not.
+MONTHS = (
+    _("January"),
+    _("February"),
+    _("March"),
+    _("April"),
+    _("May"),
+    _("June"),
+    _("July"),
+    _("August"),
+    _("September"),
+    _("October"),
+    _("November"),
+    _("December"),
+)
+# Titles that Django translates word by word.
+PAGES = (
+    _("Site administration"),
+    _("%(app)s administration"),
+)
 # Signing in, the API, filters.
 OTHERS = (
     _("MFA"),
