@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,9 @@ class Running:
                 process.kill()
         psutil.wait_procs(left, timeout=5)
         self.process.wait(5)
+        # As root, PostgreSQL's files are where its account can reach them.
+        if (self.data / "postgres").is_symlink():
+            shutil.rmtree((self.data / "postgres").resolve(), ignore_errors=True)
         return commands
 
     def processes(self) -> list[psutil.Process]:

@@ -23,7 +23,7 @@ VICTIMS: Final = {"worker": ("pytake worker",), "redis": ("valkey-server",), "po
 # The provider takes its time, so that sends are under way when the blow falls; everybody reads soon what they
 # get; refused deliveries come again within a second.
 WORLD: Final = {
-    "latency_ms": 60.0,
+    "latency_ms": 250.0,
     "lifecycle": {
         "sent_s": [0.05, 0.2],
         "delivered_s": [0.1, 0.5],
