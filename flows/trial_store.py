@@ -27,12 +27,20 @@ def read(person: User, flow_id: uuid.UUID) -> Trial | None:
         kept = redis_client.client().get(_key(person, flow_id))
     except redis.RedisError:
         return None
-    return trial.from_json(orjson.loads(kept)) if isinstance(kept, bytes) else None
+    if not isinstance(kept, bytes):
+        return None
+    try:
+        return trial.from_json(orjson.loads(kept))
+    except (KeyError, TypeError, ValueError):  # kept by another release
+        return None
 
 
 def keep(person: User, flow_id: uuid.UUID, kept: Trial) -> None:
     """Store it; the time it is kept begins again."""
-    raw = orjson.dumps(kept.to_json())
+    try:
+        raw = orjson.dumps(kept.to_json())
+    except TypeError as exc:  # a number beyond what JSON libraries share
+        raise TrialLostError from exc
     if len(raw) > BYTES_MAX:
         raise TrialLostError
     try:

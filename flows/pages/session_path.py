@@ -10,12 +10,10 @@ from conversations.models import Conversation
 from flows import programs
 from flows.engine.nodes.base import Node
 from flows.models import ConversationLog, ConversationState
-from flows.pages import words
-from flows.pages.trial_views import variables
+from flows.pages import values, words
 from pytake.accounts.models import User
 
 LINES_SHOWN: Final = 120
-MASK: Final = "••••"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,14 +40,13 @@ def described(session: ConversationState, user: User) -> dict[str, Any]:
     nodes = program.nodes if program else {}
     node = nodes.get(session.current_node_id)
     full = user.can("contacts.view_full")
-    known = variables(session.variables or {})
     return {
         "session": session,
         "where": _title(node, session.current_node_id),
         "where_icon": words.icon(node.type if node else ""),
         "ended": words.end(session.end_reason),
-        "variables": [(name, value if full else MASK) for name, value in known],
-        "masked": not full and bool(known),
+        "variables": values.shown(session.variables or {}, masked=not full),
+        "masked": not full,
         "stops": _stops(session, nodes, full=full),
     }
 
@@ -61,7 +58,7 @@ def _stops(session: ConversationState, nodes: Any, *, full: bool) -> list[Stop]:
     for line in reversed(lines):
         if line.direction == "in":
             if stops:
-                stops[-1].answers.append(line.user_message if full else MASK)
+                stops[-1].answers.append(line.user_message if full else values.MASK)
             continue
         if not stops or stops[-1].node_id != line.node_id:
             node = nodes.get(line.node_id)

@@ -22,7 +22,7 @@ from django.views.decorators.vary import vary_on_headers
 from flows import programs, trial, trial_store
 from flows.engine.program import GraphInvalidError, Program, compile_graph
 from flows.models import Flow, FlowVersion
-from flows.pages import flow_page, words
+from flows.pages import flow_page, values, words
 from flows.trial import Trial, World
 from pytake.accounts.access import requires
 from pytake.accounts.member_request import MemberRequest
@@ -158,14 +158,13 @@ def _context(stage: Stage, present: Trial | None) -> dict[str, Any]:
         "where": (node.label or node.id) if node else "",
         "elsewhere": present is not None and not here,
         "changed": present is not None and stage.source == DRAFT and present.draft_version != stage.flow.draft_version,
-        "variables": variables(present.state.variables) if present else [],
+        "variables": values.shown(present.state.variables) if present else [],
         "due_at": datetime.fromisoformat(present.timer["due_at"]) if present and present.timer else None,
         "sleeping": present is not None and present.state.status == "sleeping",
         "person": trial.PERSON["name"],
         "versions": list(
             FlowVersion.objects.filter(flow=stage.flow).order_by("-number").values_list("number", flat=True)[:50]
         ),
-        "can_edit": True,
         "chat_language": stage.flow.organization.language or get_language() or settings.LANGUAGE_CODE,
     }
 
@@ -175,11 +174,3 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     if line["from"] == "note":
         return {"from": "note", "text": words.note(line), "is_bad": line["code"] == "warning"}
     return line
-
-
-def variables(values: Any) -> list[tuple[str, str]]:
-    """Return variables with their values as people read them."""
-    return [
-        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
-        for name, value in values.items()
-    ]

@@ -74,6 +74,10 @@ _FINDINGS: Final[Mapping[str, Text]] = {
     "template_syntax": _("A placeholder is written wrongly."),
     "expression_syntax": _("An expression is written wrongly."),
 }
+# The engine's own words add nothing to the sentence.
+_COMPLETE: Final = frozenset(
+    {"empty", "too_large", "ends_here", "unreachable", "loop_without_wait", "unknown_flow", "missing_target"}
+)
 _ENDS: Final[Mapping[str, Text]] = {
     "completed": _("completed"),
     "handed_off": _("handed to people"),
@@ -128,21 +132,24 @@ class Shown:
 def shown(findings: list[Finding], nodes: Mapping[str, Node]) -> list[Shown]:
     """Return findings as sentences, errors first."""
     order = {"error": 0, "warning": 1, "info": 2}
-    return [
-        Shown(
-            level=finding.level,
-            node_id=finding.node_id if finding.node_id in nodes else "",
-            node=_node_name(finding.node_id, nodes),
-            sentence=str(_FINDINGS.get(finding.code, finding.message)),
-            detail=finding.message,
-        )
-        for finding in sorted(findings, key=lambda item: order[item.level])
-    ]
+    return [_shown(finding, nodes) for finding in sorted(findings, key=lambda item: order[item.level])]
 
 
-def _node_name(node_id: str, nodes: Mapping[str, Node]) -> str:
-    node = nodes.get(node_id)
-    return (node.label or node.id) if node else node_id
+def _shown(finding: Finding, nodes: Mapping[str, Node]) -> Shown:
+    node = nodes.get(finding.node_id)
+    sentence, detail = str(_FINDINGS.get(finding.code, finding.message)), finding.message
+    named = exit_name(node, finding.handle) if node and finding.code == "missing_edge" else ""
+    if named:
+        sentence, detail = gettext("The exit “%(exit)s” leads nowhere.") % {"exit": named}, ""
+    if finding.code in _COMPLETE or sentence == detail:
+        detail = ""
+    return Shown(
+        level=finding.level,
+        node_id=finding.node_id if node else "",
+        node=(node.label or node.id) if node else finding.node_id,
+        sentence=sentence,
+        detail=detail,
+    )
 
 
 def end(reason: str) -> Text:

@@ -12,7 +12,12 @@ if (form) {
     numbers.textContent = Array.from({ length: lines }, (_, index) => index + 1).join("\n");
   };
   const follow = () => { numbers.scrollTop = area.scrollTop; };
-  area.addEventListener("input", count);
+  area.addEventListener("input", () => {
+    count();
+    // What was wrong is being corrected: the next check says whether it is.
+    area.removeAttribute("aria-invalid");
+    form.querySelector("#graph-errors")?.remove();
+  });
   area.addEventListener("scroll", follow);
   count();
 
