@@ -10,7 +10,7 @@ from django.db.models import Count, F, Min, Q
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from conversations.inbox import people
+from conversations.inbox import failures, people
 from conversations.models import Conversation, Message, UnhandledMessage, WebhookItem, WhatsAppNumber
 from flows.models import Flow, NodeVisit
 from pytake.accounts.models import User
@@ -34,10 +34,11 @@ class Hour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A message that needs a look, with the name of its contact."""
+    """A message that needs a look, with the name of its contact and why it failed."""
 
     message: Message
     title: str
+    reason: str
 
 
 def midnight(now: datetime) -> datetime:
@@ -119,7 +120,7 @@ def failed(user: User, *, now: datetime) -> list[Failed]:
         .prefetch_related(people.PRIMARY_IDENTITY)
         .order_by("-created_at")[:SHOWN]
     )
-    return [Failed(message=row, title=people.title(row.contact, user)) for row in rows]
+    return [Failed(message=row, title=people.title(row.contact, user), reason=failures.reason(row)) for row in rows]
 
 
 def ailing_numbers() -> list[WhatsAppNumber]:

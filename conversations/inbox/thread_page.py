@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from conversations.inbox import failures
 from conversations.models import Conversation, ConversationEvent, Message
 
 PAGE: Final = 50
@@ -180,8 +181,7 @@ def _judge(item: Bubble) -> None:
     elif message.status == Message.Status.FAILED or message.dispatch_state == _D.CANCELLED:
         item.tick = "circle-alert"
         item.tick_label = _("Not sent")
-        reason = message.error_title or message.error_details or _("No reason was given")
-        item.problem = f"{reason} ({message.error_code})" if message.error_code else reason
+        item.problem = failures.reason(message)
         item.advice = ADVICE.get(message.error_code, "")
         item.can_retry = message.content.get("kind") == "text"
     else:

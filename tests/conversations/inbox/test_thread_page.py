@@ -107,7 +107,7 @@ def test_a_failure_gives_reason_code_and_advice(thread: Conversation) -> None:
 
     item = thread_page.bubble(message)
 
-    assert item.problem == "Message undeliverable (131026)"
+    assert item.problem == "A mensagem não pôde ser entregue (131026)"
     assert item.advice
     assert item.can_retry
 
