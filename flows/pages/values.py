@@ -47,9 +47,8 @@ def _plain(value: Any) -> str:
 def _compound(name: str, value: Any) -> Value:
     whole = json.dumps(value, ensure_ascii=False, indent=1, default=str)[:WHOLE_MAX]
     if isinstance(value, dict):
-        text = next(
-            (str(value[key]) for key in _NAMES if value.get(key) not in {None, ""} and not _is_compound(value[key])), ""
-        )
+        words = (value[key] for key in _NAMES if key in value and not _is_compound(value[key]))
+        text = next((str(word) for word in words if word not in {None, ""}), "")
         return Value(name=name, text=text or "{…}", whole=whole)
     count = len(value)
     return Value(
