@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from pytake.accounts import audit, rates
+from pytake.accounts import audit, mail, rates
 from pytake.accounts.authentication import may_sign_in
 from pytake.accounts.models import User
 from pytake.infra import crypto
@@ -55,6 +55,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Write down the failure in the organization of the account that was tried."""
         record_failure(str(credentials.get("email", "")), request)
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """Mail our own text, in the language of its reader."""
+        mail.send_reset(email)
 
     def set_password(self, user: User, password: str) -> None:
         """Change the password and end what the old one opened."""

@@ -89,6 +89,7 @@ def test_a_session_ends_when_the_person_is_switched_off(person: User, client_as:
 def test_resetting_the_password_by_mail(person: User) -> None:
     client = Client()
     client.post("/accounts/password/reset/", {"email": person.email})
+    assert [letter.subject for letter in outbox.outbox] == ["Escolha uma nova senha"]
     link = next(word for word in outbox.outbox[0].body.split() if "/key/" in word).partition("//")[2].partition("/")[2]
 
     form = client.get(f"/{link}", follow=True)
@@ -97,6 +98,24 @@ def test_resetting_the_password_by_mail(person: User) -> None:
 
     person.refresh_from_db()
     assert person.check_password("Outra-2026")
+
+
+def test_strangers_get_no_mail(db: None) -> None:
+    Client().post("/accounts/password/reset/", {"email": "nobody@example.com"})
+
+    assert outbox.outbox == []
+
+
+def test_a_second_factor_needs_no_confirmed_address(person: User) -> None:
+    client = Client()
+    client.post("/accounts/login/", {"login": person.email, "password": PASSWORD})
+
+    answer = client.post(
+        "/accounts/reauthenticate/?next=/accounts/2fa/totp/activate/", {"password": PASSWORD}, follow=True
+    )
+
+    assert answer.request["PATH_INFO"] == "/accounts/2fa/totp/activate/"
+    assert 'name="code"' in answer.content.decode()
 
 
 @pytest.mark.parametrize(
