@@ -34,7 +34,7 @@ PLACES: Final = (
     Place(_("Inbox"), "inbox", "inbox:inbox", "conversations.view"),
     Place(_("Contacts"), "users", "inbox:contacts", "contacts.view"),
     Place(_("Flows"), "workflow", "flows:list", "chatbots.view"),
-    Place(_("Administration"), "settings", "admin:index", ""),
+    Place(_("Admin"), "settings", "admin:index", ""),
 )
 
 
