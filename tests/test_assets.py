@@ -24,7 +24,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def check(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, root / ".ci" / "drift.py", "assets", *options]
+    command = [sys.executable, str(root / ".ci" / "drift.py"), "assets", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
