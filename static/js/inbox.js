@@ -97,7 +97,7 @@ function swapThread(html) {
   if (fresh) {
     const chip = $("#newer");
     chip.hidden = false;
-    $("span", chip).textContent = `${fresh} ${words.newer}`;
+    $("span", chip).textContent = `${fresh} ${fresh === 1 ? words.newerOne : words.newer}`;
   }
 }
 async function fetchThread() {
