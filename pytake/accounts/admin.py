@@ -92,7 +92,6 @@ class PermissionAdmin(ReadOnlyAdmin):
     """The catalogue."""
 
     list_display = ("__str__", "code")
-    list_filter = ("category",)
     search_fields = ("code", "name")
 
 
