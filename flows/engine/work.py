@@ -93,7 +93,7 @@ class Work:
 
     def render(self, template: Template) -> str:
         """Return a text with its values."""
-        return template.parts[0] if template.is_constant and template.parts else template.render(self.scope())  # type: ignore[return-value]  # constant parts are texts
+        return template.constant if template.constant is not None else template.render(self.scope())
 
     def say(self, body: str) -> None:
         """Send a text, cut into several if it is long; empty text sends nothing."""

@@ -7,29 +7,25 @@ type of its value in `native()`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
 
-from pytake.core import phones
-from pytake.core.dates import format_moment, parse_moment
-from pytake.core.documents import format_cpf
 from pytake.core.expressions import parser
-from pytake.core.expressions.evaluate import Scope, evaluate
-from pytake.core.expressions.parser import Node, parse
-from pytake.core.expressions.values import ExpressionError, Value, is_empty, number_of, plain, text_of, truth, walk
-from pytake.core.money import format_currency, format_number
+from pytake.core.expressions.closures import Run, reader
+from pytake.core.expressions.evaluate import Expression, Scope, compile_expression
+from pytake.core.expressions.values import ExpressionError, Lookup, Value, plain, text_of, truth
+from pytake.core.filters import FILTERS, OUTPUT_MAX, WHOLE_ARGUMENTS
 
-OUTPUT_MAX: Final = 16 * 1024
 EACH_MAX: Final = 100
 _TAG: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PATH: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*$")
 _FUNCTION: Final = re.compile(r"^function\.(uuid|coupon|today|now_plus)\((.*)\)$", re.DOTALL)
 _SHORT: Final = re.compile(r"^(coupon|today|now_plus)\((.*)\)$", re.DOTALL)
+# Adds what a part says to the pieces and returns how many characters there is still room for.
+_Writer: TypeAlias = Callable[[Scope, list[str], int], int]
 
 
 class TemplateError(ExpressionError):
@@ -46,7 +42,7 @@ class _Filter:
 class _Placeholder:
     path: tuple[str, ...]
     filters: tuple[_Filter, ...]
-    call: Node | None = None
+    call: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class _Each:
 
 @dataclass(frozen=True, slots=True)
 class _If:
-    condition: Node
+    condition: Expression
     then: tuple[_Part, ...]
     otherwise: tuple[_Part, ...]
 
@@ -71,11 +67,22 @@ class Template:
 
     source: str
     parts: tuple[_Part, ...]
+    # The text itself when there is nothing to fill in.
+    constant: str | None = field(init=False, repr=False, compare=False)
+    _writers: tuple[_Writer, ...] = field(init=False, repr=False, compare=False)
+    _value: Run | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        texts = [part for part in self.parts if isinstance(part, str)]
+        alone = self.parts[0] if len(self.parts) == 1 else None
+        object.__setattr__(self, "constant", "".join(texts) if len(texts) == len(self.parts) else None)
+        object.__setattr__(self, "_writers", _writers(self.parts))
+        object.__setattr__(self, "_value", _getter(alone) if isinstance(alone, _Placeholder) else None)
 
     @property
     def is_constant(self) -> bool:
         """Whether there is nothing to fill in."""
-        return all(isinstance(part, str) for part in self.parts)
+        return self.constant is not None
 
     def names(self) -> set[str]:
         """Return the root names that it reads (variables, contact...), but for those it can do without."""
@@ -83,29 +90,22 @@ class Template:
 
     def render(self, scope: Scope) -> str:
         """Return the text with its values, cut at OUTPUT_MAX characters."""
-        if len(self.parts) == 1 and isinstance(self.parts[0], str):
-            return self.parts[0]
-        pieces, room = [], OUTPUT_MAX
-        for piece in _render(self.parts, scope):
-            pieces.append(piece)
-            room -= len(piece)
-            if room <= 0:
-                break
-        return "".join(pieces)[:OUTPUT_MAX]
+        if self.constant is not None:
+            return self.constant
+        pieces: list[str] = []
+        room = _write(self._writers, scope, pieces, OUTPUT_MAX)
+        text = "".join(pieces)
+        return text if room >= 0 else text[:OUTPUT_MAX]
 
     def native(self, scope: Scope) -> Value:
         """Return the value itself when the template is exactly one placeholder, else the text."""
-        if len(self.parts) == 1 and isinstance(self.parts[0], _Placeholder):
-            return _placeholder_value(self.parts[0], scope)
-        return self.render(scope)
+        return self.render(scope) if self._value is None else plain(self._value(scope))
 
 
 @lru_cache(maxsize=8192)
 def compile_template(source: str) -> Template:
     """Return the compiled template; raises TemplateError."""
-    reader = _Reader(source)
-    parts = reader.parts(closing=None)
-    return Template(source, parts)
+    return Template(source, _Reader(source).parts(closing=None))
 
 
 class _Reader:
@@ -143,7 +143,7 @@ class _Reader:
             path = _path(tag[6:].strip())
             return _Each(path, self.parts("each", depth + 1))
         if tag.startswith("#if "):
-            condition = parse(tag[4:].strip())
+            condition = compile_expression(tag[4:].strip())
             then = self.parts("if", depth + 1)
             otherwise = self.parts("if", depth + 1) if self._ended_by == "else" else ()
             return _If(condition, then, otherwise)
@@ -162,7 +162,7 @@ def _placeholder(tag: str) -> _Placeholder:
     head, *rest = _pipes(tag)
     filters = tuple(_filter(part) for part in rest)
     if match := _FUNCTION.match(head) or _SHORT.match(head):
-        return _Placeholder((), filters, parse(f"{match.group(1)}({match.group(2)})"))
+        return _Placeholder((), filters, compile_expression(f"{match.group(1)}({match.group(2)})"))
     return _Placeholder(_path(head), filters)
 
 
@@ -186,7 +186,7 @@ def _filter(text: str) -> _Filter:
     argument = argument.strip()
     if len(argument) >= 2 and argument[0] == argument[-1] == '"':
         argument = argument[1:-1]
-    limit = _WHOLE_ARGUMENTS.get(name)
+    limit = WHOLE_ARGUMENTS.get(name)
     if mark and limit and not (argument.isascii() and argument.isdigit() and int(argument[:9]) <= limit):
         raise TemplateError(f"the filter {name!r} takes a whole number up to {limit}")
     return _Filter(name, argument if mark else None)
@@ -197,41 +197,85 @@ def _names(parts: tuple[_Part, ...]) -> Iterator[str]:
         match part:
             case _Placeholder(path, filters, call):
                 if not any(item.name == "default" for item in filters):
-                    yield from path[:1] if call is None else parser.names(call)
+                    yield from path[:1] if call is None else parser.names(call.tree)
             case _Each(path, _):
                 # Inside, names may be fields of the items, which only the running flow knows.
                 yield path[0]
             case _If(condition, then, otherwise):
                 # A text that asks whether a variable is there knows that it may be missing.
-                asked = parser.names(condition)
+                asked = parser.names(condition.tree)
                 yield from (name for name in _names((*then, *otherwise)) if name not in asked)
             case _:
                 pass
 
 
-def _render(parts: tuple[_Part, ...], scope: Scope) -> Iterator[str]:
-    for part in parts:
-        match part:
-            case str():
-                yield part
-            case _Placeholder():
-                yield text_of(_placeholder_value(part, scope))
-            case _If(condition, then, otherwise):
-                yield from _render(then if truth(evaluate(condition, scope)) else otherwise, scope)
-            case _Each():
-                yield from _repeat(part, scope)
+def _writers(parts: tuple[_Part, ...]) -> tuple[_Writer, ...]:
+    return tuple(_writer(part) for part in parts)
 
 
-def _repeat(part: _Each, scope: Scope) -> Iterator[str]:
-    items = walk(scope.lookup, part.path)
-    if not isinstance(items, list | tuple):
-        return
-    for index, item in enumerate(items[:EACH_MAX], start=1):
-        scope.budget.spend(1 + len(part.body))
-        yield from _render(part.body, replace(scope, lookup=_inside(scope.lookup, item, index)))
+def _writer(part: _Part) -> _Writer:
+    match part:
+        case str():
+            return _constant(part)
+        case _Placeholder():
+            return _value(_getter(part))
+        case _If(condition, then, otherwise):
+            return _branch(condition, _writers(then), _writers(otherwise))
+        case _Each(path, body):
+            return _loop(reader(path[0], path[1:]), _writers(body))
 
 
-def _inside(outer: Callable[[str], Value], item: Value, index: int) -> Callable[[str], Value]:
+def _write(writers: tuple[_Writer, ...], scope: Scope, pieces: list[str], room: int) -> int:
+    """Write until there is no room left."""
+    for writer in writers:
+        room = writer(scope, pieces, room)
+        if room <= 0:
+            break
+    return room
+
+
+def _constant(text: str) -> _Writer:
+    length = len(text)
+
+    def write(_scope: Scope, pieces: list[str], room: int) -> int:
+        pieces.append(text)
+        return room - length
+
+    return write
+
+
+def _value(read: Run) -> _Writer:
+    def write(scope: Scope, pieces: list[str], room: int) -> int:
+        text = text_of(read(scope))
+        pieces.append(text)
+        return room - len(text)
+
+    return write
+
+
+def _branch(condition: Expression, then: tuple[_Writer, ...], otherwise: tuple[_Writer, ...]) -> _Writer:
+    def write(scope: Scope, pieces: list[str], room: int) -> int:
+        return _write(then if truth(condition.evaluate(scope)) else otherwise, scope, pieces, room)
+
+    return write
+
+
+def _loop(read: Run, body: tuple[_Writer, ...]) -> _Writer:
+    def write(scope: Scope, pieces: list[str], room: int) -> int:
+        items = read(scope)
+        if not isinstance(items, list | tuple):
+            return room
+        for index, item in enumerate(items[:EACH_MAX], start=1):
+            scope.budget.spend(1 + len(body))
+            room = _write(body, scope.within(_inside(scope.lookup, item, index)), pieces, room)
+            if room <= 0:
+                break
+        return room
+
+    return write
+
+
+def _inside(outer: Lookup, item: Value, index: int) -> Lookup:
     def lookup(name: str) -> Value:
         if name == "this":
             return item
@@ -244,14 +288,23 @@ def _inside(outer: Callable[[str], Value], item: Value, index: int) -> Callable[
     return lookup
 
 
-def _placeholder_value(part: _Placeholder, scope: Scope) -> Value:
-    value = evaluate(part.call, scope) if part.call is not None else walk(scope.lookup, part.path)
-    try:
-        for item in part.filters:
-            value = FILTERS[item.name](value, item.argument)
-    except (ValueError, ArithmeticError) as exc:
-        raise TemplateError(f"a filter cannot take {text_of(value)[:40]!r}") from exc
-    return plain(value)
+def _getter(part: _Placeholder) -> Run:
+    """Return what reads the value of a placeholder and filters it."""
+    read = part.call.evaluate if part.call is not None else reader(part.path[0], part.path[1:])
+    if not part.filters:
+        return read
+    filters = tuple((FILTERS[item.name], item.argument) for item in part.filters)
+
+    def run(scope: Scope) -> Value:
+        value = read(scope)
+        try:
+            for function, argument in filters:
+                value = function(value, argument)
+        except (ValueError, ArithmeticError) as exc:
+            raise TemplateError(f"a filter cannot take {text_of(value)[:40]!r}") from exc
+        return value
+
+    return run
 
 
 def fill(value: Any, scope: Scope) -> Any:
@@ -274,68 +327,3 @@ def syntax(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*(syntax(item) for item in value))
     return set()
-
-
-def _date_filter(value: Value, pattern: str | None) -> Value:
-    moment = parse_moment(text_of(value))
-    return format_moment(moment, pattern or "DD/MM/YYYY") if moment else value
-
-
-def _time_filter(value: Value, _: str | None) -> Value:
-    moment = parse_moment(text_of(value))
-    return moment.strftime("%H:%M") if moment else text_of(value)[:5]
-
-
-def _number_filter(value: Value, digits: str | None) -> Value:
-    number = number_of(value)
-    return value if number is None else format_number(number, int(digits or 2))
-
-
-def _currency_filter(value: Value, _: str | None) -> Value:
-    number = number_of(value)
-    return value if number is None else format_currency(number)
-
-
-def _truncate(value: Value, length: str | None) -> str:
-    text, limit = text_of(value), int(length or 80)
-    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"
-
-
-def _mask(value: Value, _: str | None) -> str:
-    text = text_of(value)
-    return "•" * max(len(text) - 4, 0) + text[-4:]
-
-
-def _join(value: Value, mark: str | None) -> str:
-    items = value if isinstance(value, list | tuple) else [value]
-    return (", " if mark is None else mark).join(text_of(item) for item in items)
-
-
-def _first_name(value: Value, _: str | None) -> str:
-    words = text_of(value).split()
-    return words[0].capitalize() if words else ""
-
-
-# Filters whose argument is a whole number, and the largest one.
-_WHOLE_ARGUMENTS: Final = {"number": 10, "truncate": OUTPUT_MAX}
-FILTERS: Final[Mapping[str, Callable[[Value, str | None], Value]]] = {
-    "default": lambda value, other: other if is_empty(value) else value,
-    "upper": lambda value, _: text_of(value).upper(),
-    "lower": lambda value, _: text_of(value).lower(),
-    "title": lambda value, _: text_of(value).title(),
-    "trim": lambda value, _: text_of(value).strip(),
-    "first_name": _first_name,
-    "date": _date_filter,
-    "time": _time_filter,
-    "currency": _currency_filter,
-    "number": _number_filter,
-    "digits": lambda value, _: re.sub(r"[^0-9]", "", text_of(value)),
-    "phone": lambda value, _: phones.format_phone(phones.digits_of(text_of(value))),
-    "cpf": lambda value, _: format_cpf(text_of(value)),
-    "join": _join,
-    "count": lambda value, _: len(value) if isinstance(value, list | tuple | Mapping | str) else 0,
-    "truncate": _truncate,
-    "json": lambda value, _: json.dumps(plain(value), ensure_ascii=False),
-    "urlencode": lambda value, _: quote(text_of(value), safe=""),
-    "mask": _mask,
-}

@@ -11,9 +11,7 @@ from flows.engine.nodes.base import Go, Handle, Node, Outcome
 from flows.engine.work import NodeError, Work
 from pytake.core import patterns
 from pytake.core.expressions import operators
-from pytake.core.expressions.evaluate import evaluate
-from pytake.core.expressions.parser import Node as Tree
-from pytake.core.expressions.parser import parse
+from pytake.core.expressions.evaluate import Expression, compile_expression
 from pytake.core.expressions.values import ExpressionError, number_of, plain
 from pytake.core.templating import Template, TemplateError, compile_template, fill
 
@@ -138,14 +136,14 @@ class Assignment:
     name: str
     kind: str
     value: Any
-    tree: Tree | None = None
+    expression: Expression | None = None
 
     def compute(self, work: Work) -> Any:
         """Return the new value."""
         scope = work.scope()
         match self.kind:
             case "expression":
-                return evaluate(self.tree, scope) if self.tree is not None else None
+                return self.expression.evaluate(scope) if self.expression is not None else None
             case "template":
                 return compile_template(self.value).render(scope)
             case "copy":
@@ -218,12 +216,12 @@ _KINDS = ("static", "template", "expression", "copy", "append", "increment", "un
 
 def _assignment(fields: Fields) -> Assignment:
     name, kind = fields.word("name"), fields.one_of("kind", _KINDS, "static")
-    value, tree = fields.get("value"), None
+    value, expression = fields.get("value"), None
     if not name:
         fields.fail("empty_name", "the name is missing", key="name", fix="Name the variable.")
     try:
         if kind == "expression":
-            tree = parse(str(value or ""))
+            expression = compile_expression(str(value or ""))
         elif kind == "template":
             compile_template(str(value or ""))
             value = str(value or "")
@@ -231,4 +229,4 @@ def _assignment(fields: Fields) -> Assignment:
             compile_template("{{" + str(value or "") + "}}")
     except ExpressionError as exc:
         fields.fail("expression_syntax", str(exc), key="value", fix="Correct the expression.")
-    return Assignment(name, kind, value, tree)
+    return Assignment(name, kind, value, expression)

@@ -14,9 +14,7 @@ from flows.engine.fields import EMPTY, Fields, Wording
 from flows.engine.nodes.base import CallFlow, Finish, Go, Handle, JumpTo, Node, Outcome, Stay
 from flows.engine.work import NodeError, Work
 from pytake.core.clock import to_instant
-from pytake.core.expressions.evaluate import evaluate
-from pytake.core.expressions.parser import Node as Tree
-from pytake.core.expressions.parser import parse
+from pytake.core.expressions.evaluate import Expression, compile_expression
 from pytake.core.expressions.values import ExpressionError, text_of, walk
 from pytake.core.templating import Template
 
@@ -94,7 +92,7 @@ class Delay(Node):
 
     mode: str
     seconds: int = 0
-    until: Tree | None = None
+    until: Expression | None = None
     at: str = ""
     message: Wording = EMPTY
     interrupts: bool = False
@@ -164,7 +162,7 @@ class Delay(Node):
 
     def _until(self, work: Work) -> datetime:
         try:
-            value = text_of(evaluate(self.until, work.scope())) if self.until is not None else ""
+            value = text_of(self.until.evaluate(work.scope())) if self.until is not None else ""
             moment = datetime.fromisoformat(value)
         except (ExpressionError, ValueError) as exc:
             raise NodeError("bad_instant", "the delay's end is not a date and time") from exc
@@ -179,9 +177,9 @@ class Delay(Node):
         return f"{self.seconds} s" if self.mode == "duration" else self.at or self.mode
 
 
-def _expression(fields: Fields, key: str) -> Tree | None:
+def _expression(fields: Fields, key: str) -> Expression | None:
     try:
-        return parse(fields.word(key))
+        return compile_expression(fields.word(key))
     except ExpressionError as exc:
         fields.fail("expression_syntax", str(exc), key=key, fix="Correct the expression.")
         return None

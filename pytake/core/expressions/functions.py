@@ -14,60 +14,73 @@ from typing import TYPE_CHECKING, Any, Final
 from pytake.core import patterns, phones
 from pytake.core.dates import format_moment, parse_moment
 from pytake.core.expressions import operators
-from pytake.core.expressions.values import ExpressionError, Value, is_empty, member, number_of, plain, text_of
+from pytake.core.expressions.arithmetic import required_number
+from pytake.core.expressions.values import (
+    LIST_MAX,
+    TEXT_MAX,
+    ExpressionError,
+    Value,
+    is_empty,
+    member,
+    number_of,
+    plain,
+    text_of,
+)
 from pytake.core.money import format_currency, format_number
 
 if TYPE_CHECKING:
-    from pytake.core.expressions.evaluate import Scope
+    from pytake.core.expressions.scope import Scope
 
-LIST_MAX: Final = 1000
-TEXT_MAX: Final = 64 * 1024
 # Work on a text of this length counts as one step.
 _TEXT_STEP: Final = 256
 Function = Callable[..., Value]
+Caller = Callable[[list[Value], "Scope"], Value]
 
 
-def call(name: str, arguments: list[Value], scope: Scope) -> Value:
-    """Return what the function gives; raises ExpressionError for an unknown one or unfit arguments."""
+def caller(name: str) -> Caller:
+    """Return what calls a function: it pays for the arguments, bounds the result and words the errors."""
     function = FUNCTIONS.get(name)
     if function is None:
         raise ExpressionError(f"there is no function {name!r}")
-    scope.budget.spend(sum(_cost(argument) for argument in arguments))
-    if name in _CLOCKED:
-        arguments = [scope, *arguments]
-    try:
-        result = function(*arguments)
-    except ExpressionError:
-        raise
-    except (TypeError, ValueError, LookupError, OverflowError) as exc:
-        raise ExpressionError(f"{name}() cannot take these arguments") from exc
-    return _bounded(result)
+    clocked = name in _CLOCKED
+
+    def invoke(arguments: list[Value], scope: Scope) -> Value:
+        for argument in arguments:
+            if type(argument) not in _SMALL and (steps := _cost(argument)):
+                scope.budget.spend(steps)
+        try:
+            result = function(scope, *arguments) if clocked else function(*arguments)
+        except ExpressionError:
+            raise
+        except (TypeError, ValueError, LookupError, OverflowError) as exc:
+            raise ExpressionError(f"{name}() cannot take these arguments") from exc
+        return result if type(result) in _SMALL else _bounded(result)
+
+    return invoke
+
+
+# Types whose values never cost more than the step of their own.
+_SMALL: Final = {Decimal, int, bool, float, type(None)}
 
 
 def _cost(argument: Value) -> int:
     """Return how many steps it takes to go through an argument once."""
-    if isinstance(argument, list | Mapping):
-        return len(argument)
-    return len(argument) // _TEXT_STEP if isinstance(argument, str) else 0
+    if isinstance(argument, str):
+        return len(argument) // _TEXT_STEP
+    return len(argument) if isinstance(argument, list | Mapping) else 0
 
 
 def _bounded(value: Value) -> Value:
-    if isinstance(value, list | Mapping) and len(value) > LIST_MAX:
+    if isinstance(value, str):
+        if len(value) > TEXT_MAX:
+            raise ExpressionError("the text is too long")
+    elif isinstance(value, list | Mapping) and len(value) > LIST_MAX:
         raise ExpressionError(f"a list holds at most {LIST_MAX} items")
-    if isinstance(value, str) and len(value) > TEXT_MAX:
-        raise ExpressionError("the text is too long")
     return value
 
 
-def _number(value: Value) -> Decimal:
-    number = number_of(value)
-    if number is None:
-        raise ExpressionError(f"{text_of(value)[:40]!r} is not a number")
-    return number
-
-
 def _whole(value: Value) -> int:
-    return int(_number(value))
+    return int(required_number(value))
 
 
 def _list(value: Value) -> list[Any]:
@@ -79,7 +92,7 @@ def _list(value: Value) -> list[Any]:
 
 
 def _round(value: Value, digits: Value = 0) -> Decimal:
-    return _number(value).quantize(Decimal(1).scaleb(-_whole(digits)), ROUND_HALF_UP)
+    return required_number(value).quantize(Decimal(1).scaleb(-_whole(digits)), ROUND_HALF_UP)
 
 
 def _length(value: Value) -> int:
@@ -87,13 +100,13 @@ def _length(value: Value) -> int:
 
 
 def _sum(values: Value) -> Decimal:
-    return sum((_number(item) for item in _list(values)), Decimal(0))
+    return sum((required_number(item) for item in _list(values)), Decimal(0))
 
 
 def _extreme(pick: Callable[..., Decimal]) -> Function:
     def function(*values: Value) -> Value:
         items = _list(values[0]) if len(values) == 1 and isinstance(values[0], list) else list(values)
-        return pick(_number(item) for item in items) if items else None
+        return pick(required_number(item) for item in items) if items else None
 
     return function
 
@@ -219,11 +232,11 @@ def _parse_json(text: Value) -> Value:
 
 
 def _now(scope: Scope) -> str:
-    return scope.now.astimezone(scope.zone).isoformat(timespec="seconds")
+    return scope.local.isoformat(timespec="seconds")
 
 
 def _today(scope: Scope) -> str:
-    return scope.now.astimezone(scope.zone).date().isoformat()
+    return scope.local.date().isoformat()
 
 
 def _moment(value: Value) -> date | datetime:
@@ -240,7 +253,7 @@ def _add_days(value: Value, days: Value) -> str:
 def _add_hours(value: Value, hours: Value) -> str:
     moment = _moment(value)
     base = moment if isinstance(moment, datetime) else datetime.combine(moment, datetime.min.time())
-    return (base + timedelta(hours=float(_number(hours)))).isoformat()
+    return (base + timedelta(hours=float(required_number(hours)))).isoformat()
 
 
 def _day(value: Value) -> date:
@@ -253,7 +266,7 @@ def _weekday(value: Value) -> int:
 
 
 def _now_plus(scope: Scope, days: Value) -> str:
-    return (scope.now.astimezone(scope.zone).date() + timedelta(days=_whole(days))).isoformat()
+    return (scope.local.date() + timedelta(days=_whole(days))).isoformat()
 
 
 def _coupon(scope: Scope, prefix: Value = "", length: Value = 8) -> str:
@@ -271,6 +284,7 @@ def _date(text: Value, pattern: Value = None) -> str | None:
     return moment.isoformat() if moment else None
 
 
+# Functions that depend on more than their arguments.
 _CLOCKED: Final = {"now", "today", "uuid", "coupon", "now_plus"}
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "len": _length,
@@ -290,14 +304,14 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "matches": lambda text, pattern: patterns.matches(text_of(pattern), text_of(text)),
     "number": number_of,
     "round": _round,
-    "floor": lambda value: _number(value).to_integral_value(ROUND_FLOOR),
-    "ceil": lambda value: _number(value).to_integral_value(ROUND_CEILING),
-    "abs": lambda value: abs(_number(value)),
+    "floor": lambda value: required_number(value).to_integral_value(ROUND_FLOOR),
+    "ceil": lambda value: required_number(value).to_integral_value(ROUND_CEILING),
+    "abs": lambda value: abs(required_number(value)),
     "min": _extreme(min),
     "max": _extreme(max),
     "sum": _sum,
-    "format_number": lambda value, digits=2: format_number(_number(value), _whole(digits)),
-    "format_currency": lambda value: format_currency(_number(value)),
+    "format_number": lambda value, digits=2: format_number(required_number(value), _whole(digits)),
+    "format_currency": lambda value: format_currency(required_number(value)),
     "first": _first,
     "last": _last,
     "item": _item,
@@ -343,3 +357,4 @@ def _arity(name: str, function: Function) -> range:
 
 _ARGUMENTS_MAX: Final = 100
 ARITIES: Final[Mapping[str, range]] = {name: _arity(name, function) for name, function in FUNCTIONS.items()}
+PURE: Final = FUNCTIONS.keys() - _CLOCKED

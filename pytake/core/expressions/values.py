@@ -14,6 +14,8 @@ Value: TypeAlias = Any
 Lookup: TypeAlias = Callable[[str], Value]
 
 DEPTH_MAX: Final = 64
+LIST_MAX: Final = 1000
+TEXT_MAX: Final = 64 * 1024
 _ALREADY_PLAIN: Final = {str, int, bool, type(None)}
 # 12  12.5  12,5  .5 — or thousands in groups of three: 1.234.567,8  1,234,567.8
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)")
