@@ -117,7 +117,7 @@ class Server:
     def cpu_seconds(self) -> float:
         """Return user and system time of the process and its living descendants."""
         assert self.process is not None
-        return sum(_cpu(pid) for pid in descendants(self.process.pid))
+        return sum(cpu_of(pid) for pid in descendants(self.process.pid))
 
 
 def postgres_cpu_seconds() -> float:
@@ -133,7 +133,7 @@ def postgres_cpu_seconds() -> float:
         return 0.0
     # The time of children that have ended is added to their parent's.
     fields = _stat(postmaster)
-    return sum(_cpu(pid) for pid in descendants(postmaster)) + (int(fields[13]) + int(fields[14])) / TICKS
+    return sum(cpu_of(pid) for pid in descendants(postmaster)) + (int(fields[13]) + int(fields[14])) / TICKS
 
 
 @contextlib.contextmanager
@@ -169,7 +169,8 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Return user and system seconds of a process; 0 if it is gone."""
     try:
         fields = _stat(pid)
     except OSError:

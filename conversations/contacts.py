@@ -9,6 +9,7 @@ from datetime import datetime
 
 from conversations.models import Contact, ContactIdentity
 from pytake.core import phones
+from pytake.infra import bulk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ def resolve(senders: Sequence[Sender], *, organization_id: uuid.UUID, now: datet
         for row in ContactIdentity.objects.filter(canonical_key__in=keys).select_related("contact")
     }
     fresh: list[Contact] = []
+    made: set[uuid.UUID] = set()
     added: list[ContactIdentity] = []
     confirmed: list[ContactIdentity] = []
     result: list[Contact | None] = []
@@ -44,15 +46,17 @@ def resolve(senders: Sequence[Sender], *, organization_id: uuid.UUID, now: datet
         if contact is None:
             contact = _new(sender, organization_id)
             fresh.append(contact)
+            made.add(contact.pk)
         for (kind, value), key in zip(sender.addresses, sender.keys, strict=True):
             if key not in known:
-                known[key] = _identity(contact, kind, value, key, now, primary=contact in fresh and kind == "wa_id")
+                primary = contact.pk in made and kind == "wa_id"
+                known[key] = _identity(contact, kind, value, key, now, primary=primary)
                 added.append(known[key])
             elif _confirm(known[key], kind, value, now):
                 confirmed.append(known[key])
         result.append(contact)
-    Contact.objects.bulk_create(fresh)
-    ContactIdentity.objects.bulk_create(added)
+    bulk.insert(Contact, fresh)
+    bulk.insert(ContactIdentity, added)
     ContactIdentity.objects.bulk_update(confirmed, ["kind", "value", "confirmed_at"])
     return result
 

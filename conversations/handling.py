@@ -8,17 +8,19 @@ fails, its messages are tried one by one; one that keeps failing is marked dead 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Prefetch, QuerySet
 from django.utils.module_loading import import_string
 
 from conversations.inbound_batch import Handler, InboundBatch
-from conversations.models import Message, UnhandledMessage
+from conversations.models import Message, UnhandledMessage, WhatsAppNumber
 from pytake.infra import metrics, tenancy
 
 log = structlog.get_logger(__name__)
@@ -86,31 +88,32 @@ FOR UPDATE OF conversation SKIP LOCKED
 """
 
 
-def _claim(now: datetime, limit: int) -> list[UnhandledMessage]:
+class Waiting(NamedTuple):
+    """A message in the queue."""
+
+    pk: int
+    message_id: uuid.UUID
+    conversation_id: uuid.UUID
+
+
+def _claim(now: datetime, limit: int) -> list[Waiting]:
     """Lock conversations and return the oldest open message of each."""
     organization_id = tenancy.current_organization_id()
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, {"organization": organization_id, "now": now, "limit": limit})
         locked = [row[0] for row in cursor.fetchall()]
-    return list(
-        UnhandledMessage.objects.filter(conversation_id__in=locked, is_dead=False)
-        .order_by("conversation_id", "id")
-        .distinct("conversation_id")
-    )
+    oldest = UnhandledMessage.objects.filter(conversation_id__in=locked, is_dead=False)
+    return _waiting(oldest.order_by("conversation_id", "id").distinct("conversation_id"))
 
 
-def _handle(organization_id: uuid.UUID, rows: list[UnhandledMessage], *, now: datetime) -> int:
+def _waiting(rows: QuerySet[UnhandledMessage]) -> list[Waiting]:
+    return [Waiting(*row) for row in rows.values_list(*Waiting._fields)]
+
+
+def _handle(organization_id: uuid.UUID, rows: list[Waiting], *, now: datetime) -> int:
     if not rows:
         return 0
-    messages = list(
-        Message.objects.filter(pk__in=[row.message_id for row in rows])
-        .select_related("conversation", "contact", "number")
-        .prefetch_related("contact__identities")
-    )
-    for message in messages:
-        # What is loaded once must not be read again through the conversation, row by row.
-        message.conversation.contact, message.conversation.number = message.contact, message.number
-    batch = InboundBatch(organization_id=organization_id, messages=messages, now=now)
+    batch = InboundBatch(organization_id=organization_id, messages=_load(rows), now=now)
     for handler in handlers():
         if batch.messages:
             batch = batch.without(handler(batch))
@@ -118,11 +121,42 @@ def _handle(organization_id: uuid.UUID, rows: list[UnhandledMessage], *, now: da
     return len(rows)
 
 
+# What handlers need of a message. Others are read when asked for, row by row.
+_COLUMNS: Final = (
+    "organization_id", "conversation_id", "contact_id", "number_id", "direction", "sender_type", "message_type", "text",
+    "extra", "whatsapp_message_id", "whatsapp_timestamp", "created_at",
+    *(
+        f"contact__{name}"
+        for name in (
+            "organization_id", "name", "profile_name", "username", "email", "company", "language", "attributes",
+            "is_vip", "lifecycle_stage", "lead_score", "is_blocked", "opt_in",
+        )
+    ),
+)  # fmt: skip
+
+
+def _load(rows: Sequence[Waiting]) -> list[Message]:
+    """Return the messages with conversation, contact (and its identities) and number: four queries."""
+    messages = list(
+        Message.objects.filter(pk__in=[row.message_id for row in rows])
+        .select_related("conversation", "contact")
+        .prefetch_related(Prefetch("contact__identities", to_attr="loaded_identities"))
+        .only(*_COLUMNS, "conversation")
+    )
+    numbers = WhatsAppNumber.objects.in_bulk({message.number_id for message in messages})
+    for message in messages:
+        message.number = numbers[message.number_id]
+        # What is loaded once must not be read again through the conversation, row by row.
+        message.conversation.contact, message.conversation.number = message.contact, message.number
+    return messages
+
+
 def _handle_alone(organization_id: uuid.UUID, row_id: int, *, now: datetime) -> None:
     """Handle one message; count a failure and put it off, for good after ATTEMPTS_MAX."""
     try:
         with transaction.atomic():
-            rows = list(UnhandledMessage.objects.select_for_update(skip_locked=True).filter(pk=row_id, is_dead=False))
+            open_ = UnhandledMessage.objects.select_for_update(skip_locked=True).filter(pk=row_id, is_dead=False)
+            rows = _waiting(open_)
             _lock_conversations(rows)
             _handle(organization_id, rows, now=now)
     except Exception as exc:  # set aside, the others go on
@@ -137,7 +171,7 @@ def _handle_alone(organization_id: uuid.UUID, row_id: int, *, now: datetime) -> 
         )
 
 
-def _lock_conversations(rows: list[UnhandledMessage]) -> None:
+def _lock_conversations(rows: list[Waiting]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT FROM conversations_conversation WHERE id = ANY(%s) ORDER BY id FOR UPDATE",

@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from conversations import contacts, payloads, service_window, statuses, threads_of_contacts
+from conversations import announcements, contacts, payloads, service_window, statuses, threads_of_contacts
 from conversations.contacts import Sender
 from conversations.models import (
     Contact,
@@ -30,7 +30,7 @@ from conversations.models import (
 )
 from conversations.payloads import Item
 from notifications import events
-from pytake.infra import metrics, tenancy
+from pytake.infra import bulk, metrics, tenancy
 from pytake.infra.nudge import nudge
 
 log = structlog.get_logger(__name__)
@@ -230,21 +230,22 @@ def _store(number: WhatsAppNumber, arrived: Sequence[tuple[Item, Sender, Contact
         return
     conversations = threads_of_contacts.live(number, [person for _, _, person in arrived], now=now)
     messages = [_message(number, item, person, conversations[person.pk], now=now) for item, _, person in arrived]
-    Message.objects.bulk_create(messages)
+    bulk.insert(Message, messages)
     loud = [
         message for message, (item, _, _) in zip(messages, arrived, strict=True) if not payloads.is_silent(item.payload)
     ]
-    UnhandledMessage.objects.bulk_create(
-        UnhandledMessage(
-            organization_id=number.organization_id,
-            conversation_id=message.conversation_id,
-            message=message,
-            created_at=now,
-        )
+    waiting = [
+        {
+            "organization_id": number.organization_id,
+            "conversation_id": message.conversation_id,
+            "message_id": message.pk,
+            "created_at": now,
+        }
         for message in loud
-    )
+    ]
+    bulk.insert(UnhandledMessage, waiting)
     _touch(messages, {message.pk for message in loud}, {person.pk: sender for _, sender, person in arrived})
-    events.emit_many([_announcement(message, room, now) for message in messages for room in _rooms(message)])
+    events.emit_many(announcements.of_messages(messages, now=now))
     metrics.ITEMS.labels("message", "stored").inc(len(messages))
 
 
@@ -336,28 +337,6 @@ def _latest(messages: Sequence[Message]) -> datetime | None:
 
 def _preview(message: Message) -> str:
     return (message.text or f"[{message.message_type}]")[:160]
-
-
-def _rooms(message: Message) -> tuple[str, str]:
-    return f"conversation:{message.conversation_id}", f"inbox:{message.organization_id}"
-
-
-def _announcement(message: Message, room: str, now: datetime) -> events.EventDraft:
-    return events.EventDraft(
-        organization_id=message.organization_id,
-        room=room,
-        event_type="message:new",
-        now=now,
-        data={
-            "conversation_id": str(message.conversation_id),
-            "message_id": str(message.pk),
-            "direction": "inbound",
-            "sender_type": "contact",
-            "message_type": message.message_type,
-            "preview": message.text[:120],
-            "created_at": now.isoformat(),
-        },
-    )
 
 
 def _set_aside(entries: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime, state: str, error: str) -> None:

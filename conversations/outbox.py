@@ -10,12 +10,13 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-from conversations import service_window
+from conversations import announcements, service_window
 from conversations.content import Content, Text
 from conversations.models import Contact, ContactIdentity, Conversation, Message
 from notifications import events
 from pytake.accounts.models import User
 from pytake.core.errors import ConflictError
+from pytake.infra import bulk
 from pytake.infra.nudge import nudge
 
 AGENT: Final = 10
@@ -40,7 +41,7 @@ class NoAddressError(ConflictError):
 def address_of(contact: Contact) -> ContactIdentity | None:
     """Return the identity to send to: the primary one, a WhatsApp id before a user id before a phone."""
     order = {"wa_id": 0, "bsuid": 1, "phone": 2, "lid": 3}
-    known = sorted(contact.identities.all(), key=lambda row: (not row.is_primary, order.get(row.kind, 9)))
+    known = sorted(contact.known_identities(), key=lambda row: (not row.is_primary, order.get(row.kind, 9)))
     return known[0] if known else None
 
 
@@ -116,9 +117,9 @@ def commit(messages: Sequence[Message], *, now: datetime) -> None:
     """Insert intents in bulk, bring their threads up to date, tell pages, and nudge the senders."""
     if not messages:
         return
-    Message.objects.bulk_create(messages)
+    bulk.insert(Message, messages)
     _touch_conversations(messages, now=now)
-    events.emit_many([_announcement(message, room, now) for message in messages for room in _rooms(message)])
+    events.emit_many(announcements.of_messages(messages, now=now))
     for number_id in {message.number_id for message in messages}:
         nudge("conversations.send_messages", number_id=str(number_id))
 
@@ -157,26 +158,3 @@ def _touch_conversations(messages: Sequence[Message], *, now: datetime) -> None:
                 "bots": [sum(m.sender_type == "bot" for m in grouped[key]) for key in ids],
             },
         )
-
-
-def _rooms(message: Message) -> tuple[str, str]:
-    return f"conversation:{message.conversation_id}", f"inbox:{message.organization_id}"
-
-
-def _announcement(message: Message, room: str, now: datetime) -> events.EventDraft:
-    return events.EventDraft(
-        organization_id=message.organization_id,
-        room=room,
-        event_type="message:new",
-        now=now,
-        actor=message.sender_user_id,
-        data={
-            "conversation_id": str(message.conversation_id),
-            "message_id": str(message.pk),
-            "direction": message.direction,
-            "sender_type": message.sender_type,
-            "message_type": message.message_type,
-            "preview": message.text[:120],
-            "created_at": now.isoformat(),
-        },
-    )

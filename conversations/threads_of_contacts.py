@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Greatest
 from conversations.models import Contact, Conversation, ConversationEvent, WhatsAppNumber
 from conversations.models.threads import LIVE
 from pytake.accounts.models import Organization
+from pytake.infra import bulk
 
 REOPEN_HOURS: Final = 24
 
@@ -64,7 +65,7 @@ def _open(number: WhatsAppNumber, contacts: Sequence[Contact], *, now: datetime)
     rows = [
         Conversation(organization_id=number.organization_id, number=number, contact=contact) for contact in contacts
     ]
-    Conversation.objects.bulk_create(rows)
+    bulk.insert(Conversation, rows)
     _note(rows, "opened", now=now)
     if contacts:
         Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).update(
@@ -74,7 +75,8 @@ def _open(number: WhatsAppNumber, contacts: Sequence[Contact], *, now: datetime)
 
 
 def _note(rows: Sequence[Conversation], kind: str, *, now: datetime) -> None:
-    ConversationEvent.objects.bulk_create(
-        ConversationEvent(organization_id=row.organization_id, conversation=row, created_at=now, kind=kind, data={})
+    events = [
+        {"organization_id": row.organization_id, "conversation_id": row.pk, "created_at": now, "kind": kind}
         for row in rows
-    )
+    ]
+    bulk.insert(ConversationEvent, events)

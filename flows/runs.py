@@ -26,7 +26,7 @@ from flows.engine.state import from_json as state_from_json
 from flows.engine.step import Turn, step
 from flows.engine.work import Env
 from flows.models import ConversationLog, ConversationState, FlowTimer, NodeVisit
-from pytake.infra import metrics
+from pytake.infra import bulk, metrics
 from pytake.infra.ids import new_id
 
 DAY_HOURS: Final = 24
@@ -171,7 +171,7 @@ def _write_sessions(runs: Sequence[Run]) -> None:
         run.session.log_sequence += (run.user_message is not None) + sum(
             isinstance(e, Send | Warned) for e in run.effects
         )
-    ConversationState.objects.bulk_create([run.session for run in runs if run.is_new])
+    bulk.insert(ConversationState, [run.session for run in runs if run.is_new])
     changed = [run.session for run in runs if not run.is_new]
     if not changed:
         return
@@ -184,60 +184,62 @@ def _write_sessions(runs: Sequence[Run]) -> None:
         cursor.execute(_UPDATE, values)
 
 
+# What a line of the log says if nothing else is said.
+_SILENT: Final[dict[str, Any]] = {
+    "node_id": "",
+    "user_message": "",
+    "bot_response": "",
+    "message_id": None,
+    "extra_data": {},
+}
+
+
 def _write_lines(runs: Sequence[Run], messages: Sequence[Message], *, now: datetime) -> None:
     """Append to the sessions' logs: what the contact said, what the bot answers, what authors should know."""
     by_session: dict[uuid.UUID | None, list[Message]] = {}
     for message in messages:
         by_session.setdefault(message.session_id, []).append(message)
-    lines: list[ConversationLog] = []
+    lines: list[dict[str, Any]] = []
     for run in runs:
         answers = iter(by_session.get(run.session.pk, []))
         entries: list[dict[str, Any]] = []
         if run.user_message is not None:
-            entries.append({"direction": "in", "user_message": run.user_message.text, "message": run.user_message})
+            said = run.user_message
+            entries.append({**_SILENT, "direction": "in", "user_message": said.text, "message_id": said.pk})
         for effect in run.effects:
             if isinstance(effect, Send):
                 answer = next(answers)
-                entries.append(
-                    {"direction": "out", "bot_response": answer.text, "message": answer, "node_id": effect.node_id}
-                )
+                facts = {"bot_response": answer.text, "message_id": answer.pk, "node_id": effect.node_id}
+                entries.append({**_SILENT, "direction": "out", **facts})
             elif isinstance(effect, Warned):
                 data = {"warning": effect.code, **effect.details}
-                entries.append({"direction": "note", "node_id": effect.node_id, "extra_data": data})
+                entries.append({**_SILENT, "direction": "note", "node_id": effect.node_id, "extra_data": data})
         first = run.session.log_sequence - len(entries) + 1
-        lines += [
-            ConversationLog(
-                organization_id=run.session.organization_id,
-                session=run.session,
-                sequence=first + index,
-                timestamp=now,
-                **entry,
-            )
-            for index, entry in enumerate(entries)
-        ]
-    ConversationLog.objects.bulk_create(lines)
+        facts = {"organization_id": run.session.organization_id, "session_id": run.session.pk, "timestamp": now}
+        lines += [{**facts, "sequence": first + index, **entry} for index, entry in enumerate(entries)]
+    bulk.insert(ConversationLog, lines)
 
 
 def _write_visits(runs: Sequence[Run], *, now: datetime) -> None:
-    visits: list[NodeVisit] = []
+    visits: list[dict[str, Any]] = []
     for run in runs:
         turn_id = new_id()
         visits += [
-            NodeVisit(
-                organization_id=run.session.organization_id,
-                session=run.session,
-                flow_version_id=run.session.flow_version_id,
-                node_id=effect.node_id,
-                node_type=effect.node_type,
-                turn_id=turn_id,
-                handle=effect.handle,
-                error_code=effect.error_code,
-                visited_at=now,
-            )
+            {
+                "organization_id": run.session.organization_id,
+                "session_id": run.session.pk,
+                "flow_version_id": run.session.flow_version_id,
+                "node_id": effect.node_id,
+                "node_type": effect.node_type,
+                "turn_id": turn_id,
+                "handle": effect.handle,
+                "error_code": effect.error_code,
+                "visited_at": now,
+            }
             for effect in run.effects
             if isinstance(effect, Visit)
         ]
-    NodeVisit.objects.bulk_create(visits)
+    bulk.insert(NodeVisit, visits)
 
 
 def _write_timers(runs: Sequence[Run]) -> None:

@@ -20,7 +20,7 @@ import structlog
 from django.db import connection, transaction
 
 from notifications.models import RealtimeEvent
-from pytake.infra import live, tenancy
+from pytake.infra import bulk, live, tenancy
 
 log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
@@ -57,17 +57,18 @@ def emit_many(drafts: Sequence[EventDraft]) -> None:
     """Record facts with one statement; each organization is published once after the commit."""
     if not drafts:
         return
-    RealtimeEvent.objects.bulk_create(
-        RealtimeEvent(
-            organization_id=draft.organization_id,
-            room=draft.room,
-            event_type=draft.event_type,
-            data=draft.data,
-            actor_user=draft.actor,
-            created_at=draft.now,
-        )
+    rows = [
+        {
+            "organization_id": draft.organization_id,
+            "room": draft.room,
+            "event_type": draft.event_type,
+            "data": draft.data,
+            "actor_user": draft.actor,
+            "created_at": draft.now,
+        }
         for draft in drafts
-    )
+    ]
+    bulk.insert(RealtimeEvent, rows)
     for organization_id in {draft.organization_id for draft in drafts}:
         _publish_after_commit(organization_id)
 
@@ -85,7 +86,7 @@ def _publish_after_commit(organization_id: uuid.UUID) -> None:
 
 _NUMBER = """
 WITH locked AS (
-    SELECT id, event_seq FROM accounts_organization WHERE id = %(organization)s FOR UPDATE
+    SELECT id, event_seq FROM accounts_organization WHERE id = %(organization)s FOR NO KEY UPDATE
 ), fresh AS (
     SELECT event.id, locked.event_seq + row_number() OVER (ORDER BY event.id) AS seq
     FROM notifications_realtimeevent event CROSS JOIN locked
@@ -105,7 +106,8 @@ def publish(organization_id: uuid.UUID) -> int | None:
     """Number the organization's new facts and wake the sockets. Returns the newest number, or None."""
     with tenancy.organization_context(organization_id), transaction.atomic(), connection.cursor() as cursor:
         # A plain lock first: the statement below must see rows committed while it waited.
-        cursor.execute("SELECT FROM accounts_organization WHERE id = %s FOR UPDATE", [organization_id])
+        # Not FOR UPDATE, which would wait for everybody who has inserted a row of the organization.
+        cursor.execute("SELECT FROM accounts_organization WHERE id = %s FOR NO KEY UPDATE", [organization_id])
         cursor.execute(_NUMBER, {"organization": organization_id})
         row = cursor.fetchone()
     if row is None:

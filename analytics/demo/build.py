@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from analytics.demo import history, people
 from conversations import numbers
@@ -43,6 +43,9 @@ def build(*, password: str, now: datetime) -> Demo | None:
         with tenancy.organization_context(organization.pk):
             _fill(organization, password=chosen, now=now)
         User.objects.create_superuser(f"plataforma@{DOMAIN}", chosen, full_name="Operação da Plataforma")
+    with connection.cursor() as cursor:
+        # Plans that are made before autovacuum comes by should know that there are rows.
+        cursor.execute("ANALYZE")
     return Demo(email=f"admin@{DOMAIN}", password=chosen)
 
 

@@ -20,7 +20,7 @@ def identities_of(contact: Contact) -> QuerySet[ContactIdentity]:
 
 def address(contact: Contact, user: User) -> str:
     """Return the contact's phone as `user` may see it; empty when none is known. Needs the identities."""
-    return address_from(list(contact.identities.all()), user)
+    return address_from(list(contact.known_identities()), user)
 
 
 def address_from(identities: list[ContactIdentity], user: User) -> str:
@@ -40,7 +40,7 @@ def shown(identity: ContactIdentity, user: User) -> str:
 
 def title(contact: Contact, user: User) -> str:
     """Return what to call the contact: a name, else the user name, else the phone. Needs the identities."""
-    return contact.name or contact.profile_name or title_from(contact, list(contact.identities.all()), user)
+    return contact.name or contact.profile_name or title_from(contact, list(contact.known_identities()), user)
 
 
 def title_from(contact: Contact, identities: list[ContactIdentity], user: User) -> str:

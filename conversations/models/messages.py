@@ -60,12 +60,32 @@ class Message(TenantRow):
         ABANDONED = "abandoned", _("Outcome unknown")
         CANCELLED = "cancelled", _("Cancelled")
 
-    conversation = models.ForeignKey("conversations.Conversation", on_delete=models.CASCADE, related_name="messages")
-    number = models.ForeignKey("conversations.WhatsAppNumber", on_delete=models.PROTECT, related_name="+")
+    # Inserting is the hottest statement there is: the key (organization, conversation) says that the organization
+    # exists, and links that are mostly empty have partial indexes.
+    organization = models.ForeignKey(
+        "accounts.Organization",
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+    )
+    conversation = models.ForeignKey(
+        "conversations.Conversation", on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
+    number = models.ForeignKey(
+        "conversations.WhatsAppNumber", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     contact = models.ForeignKey("conversations.Contact", on_delete=models.CASCADE, related_name="+")
-    reply_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    sender_user = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    reply_to = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    sender_user = models.ForeignKey(
+        "accounts.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     session = models.ForeignKey(
         "flows.ConversationState", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
@@ -137,6 +157,11 @@ class Message(TenantRow):
             # Daily figures.
             models.Index(fields=["organization", "created_at", "direction"], name="conversations_by_day"),
             # The sender's queue: what a number has to send, agents first.
+            models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="conversations_replies"),
+            models.Index(fields=["retry_of"], condition=Q(retry_of__isnull=False), name="conversations_retries"),
+            models.Index(
+                fields=["sender_user"], condition=Q(sender_user__isnull=False), name="conversations_by_author"
+            ),
             models.Index(
                 fields=["number", "priority", "id"],
                 condition=Q(dispatch_state="queued"),
@@ -162,7 +187,9 @@ class UnhandledMessage(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     conversation = models.ForeignKey("conversations.Conversation", on_delete=models.CASCADE, related_name="+")
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="unhandled")
     created_at = models.DateTimeField()
@@ -199,7 +226,9 @@ class MessageAttempt(models.Model):
         UNKNOWN = "unknown", _("Unknown")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempt_rows")
     number_in_row = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
@@ -226,7 +255,9 @@ class MessageStatusEvent(models.Model):
     """A status that the provider reported; append-only but for `message`, set once when matched."""
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     number = models.ForeignKey("conversations.WhatsAppNumber", on_delete=models.CASCADE, related_name="+")
     message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, related_name="status_events")
     whatsapp_message_id = models.TextField()

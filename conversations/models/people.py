@@ -83,6 +83,8 @@ class Contact(TenantRow):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     identities: RelatedManager[ContactIdentity]
+    # Where hot paths put them: `Prefetch("identities", to_attr="loaded_identities")`.
+    loaded_identities: list[ContactIdentity]
 
     objects = TenantManager.from_queryset(ContactQuerySet)()
 
@@ -98,6 +100,11 @@ class Contact(TenantRow):
 
     def __str__(self) -> str:
         return self.name or self.profile_name or self.username or str(self.pk)
+
+    def known_identities(self) -> list[ContactIdentity]:
+        """Return the addresses, from memory if they were loaded with the contact."""
+        loaded: list[ContactIdentity] | None = self.__dict__.get("loaded_identities")
+        return list(self.identities.all()) if loaded is None else loaded
 
 
 class ContactTag(TenantRow):

@@ -24,7 +24,9 @@ class WebhookEvent(models.Model):
         DEAD = "dead", _("Unreadable")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, null=True, related_name="+")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     number = models.ForeignKey("conversations.WhatsAppNumber", on_delete=models.SET_NULL, null=True, related_name="+")
     provider = models.CharField(max_length=12, default="cloud_api")
     raw_body = models.BinaryField()
@@ -66,7 +68,9 @@ class WebhookItem(models.Model):
         DEAD = "dead", _("Failed for good")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, null=True, related_name="+")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     event = models.ForeignKey(WebhookEvent, on_delete=models.CASCADE, related_name="items", db_constraint=False)
     number = models.ForeignKey("conversations.WhatsAppNumber", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField()

@@ -71,7 +71,9 @@ class LinkingHistory(models.Model):
     """When a chatbot was linked to or unlinked from a number; append-only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField()
     chatbot = models.ForeignKey(Chatbot, on_delete=models.CASCADE, related_name="+")
     number = models.ForeignKey("conversations.WhatsAppNumber", on_delete=models.CASCADE, related_name="+")

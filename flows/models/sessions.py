@@ -100,8 +100,9 @@ class ConversationLog(models.Model):
     """A line of a session: what the contact said or what the bot answered; append-only."""
 
     id = models.BigAutoField(primary_key=True)
+    # The key (organization, session) says that the organization exists.
     organization = models.ForeignKey(
-        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     session = models.ForeignKey(ConversationState, on_delete=models.CASCADE, related_name="logs", db_index=False)
     sequence = models.PositiveIntegerField()
@@ -136,8 +137,9 @@ class NodeVisit(models.Model):
     """One execution of a node; append-only, source of the heat map."""
 
     id = models.BigAutoField(primary_key=True)
+    # The key (organization, session) says that the organization exists.
     organization = models.ForeignKey(
-        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     session = models.ForeignKey(ConversationState, on_delete=models.CASCADE, related_name="visits")
     flow_version = models.ForeignKey(

@@ -143,6 +143,8 @@ class Postgres:
             "max_locks_per_transaction": "256",
             "log_min_messages": "warning",
             "jit": "off",
+            # A new installation grows fast: plans should know it after seconds, not a minute.
+            "autovacuum_naptime": "10s",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
