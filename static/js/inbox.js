@@ -289,6 +289,16 @@ function move(step) {
   next?.scrollIntoView({ block: "nearest" });
 }
 const press = (verb) => $(`#thread [data-verb="${verb}"]`)?.click();
+// Other fragments settle meanwhile (the flow's session in the panel): wait for the answer to the act itself.
+let awaited = null;
+const afterAct = (verb, then) => (awaited = { path: `/${verb}/`, then });
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (!awaited || !event.detail.requestConfig?.path.includes(awaited.path)) return;
+  const { then } = awaited;
+  awaited = null;
+  then();
+});
+document.addEventListener("htmx:responseError", () => (awaited = null));
 document.addEventListener("keydown", (event) => {
   const field = event.target.closest?.("[data-draft]");
   if (field && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -310,7 +320,7 @@ document.addEventListener("keydown", (event) => {
       const here = all.findIndex((row) => row.hasAttribute("aria-current"));
       const next = all[here + 1] ?? all[here - 1];
       press("resolve");
-      if (next) document.addEventListener("htmx:afterSettle", () => next.click(), { once: true });
+      if (next) afterAct("resolve", () => next.click());
     },
   };
   const act = acts[event.key];
