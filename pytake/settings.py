@@ -263,9 +263,11 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": f"{REDIS_PREFIX}:celery:",
     "visibility_timeout": 3600,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 5,
-    "retry_on_timeout": True,
+    # A broker that is away must not hold up a page or a webhook: whoever nudges tries once, and not for long.
+    # Workers connect again by themselves, without end.
+    "max_retries": 0,
+    "socket_timeout": 1.0,
+    "socket_connect_timeout": 0.5,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
+from typing import Final
 
 import structlog
 from celery import current_app
@@ -16,6 +17,9 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
+# After a failure nobody tries for so long: a broker that hangs would cost every caller its time-out.
+_AWAY_S: Final = 1.0
+_away_until = 0.0
 _sparse_lock = threading.Lock()
 _sparse_last: dict[str, float] = {}
 _sparse_waiting: set[str] = set()
@@ -56,7 +60,11 @@ def _send_late(task_name: str) -> None:
 
 
 def _send(task_name: str, arguments: dict[str, str | int]) -> None:
+    global _away_until  # noqa: PLW0603  # a plain number, written whole; a race costs one attempt more
+    if time.monotonic() < _away_until:
+        return
     try:
         current_app.send_task(task_name, kwargs=arguments, retry=False)
     except (OperationalError, OSError):
+        _away_until = time.monotonic() + _AWAY_S
         log.warning("nudge.lost", task=task_name)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from celery import current_app
+from celery import Celery, current_app
 from django.db import transaction
 
+from pytake.infra import nudge as nudge_module
 from pytake.infra import redis_client
+from pytake.infra.embedded.ports import free_port
 from pytake.infra.nudge import nudge, nudge_sparsely
 
 QUEUE = "nudge-test"
@@ -58,3 +61,42 @@ def test_hundreds_of_arrivals_make_two_nudges_the_last_one_after_all_of_them(que
 
     assert waiting(queue) == 2
     assert threading.active_count() < 20
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Callable[[int], None]]:
+    """Return a function that makes another port the broker, with the settings of ours."""
+    ours = current_app._get_current_object()
+    apps: list[Celery] = []
+
+    def use(port: int) -> None:
+        apps.append(Celery("elsewhere", broker=f"redis://127.0.0.1:{port}/0"))
+        apps[-1].conf.broker_transport_options = ours.conf.broker_transport_options
+        apps[-1].set_current()
+
+    yield use
+    ours.set_current()
+    for app in apps:
+        app.close()
+    time.sleep(nudge_module._AWAY_S)
+
+
+def test_a_broker_that_is_gone_costs_a_moment(elsewhere: Callable[[int], None]) -> None:
+    elsewhere(free_port())
+    began = time.monotonic()
+
+    for _ in range(5):
+        nudge_sparsely("tests.gone", every_s=0.0)
+
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_broker_that_hangs_costs_one_caller_a_second_or_two(elsewhere: Callable[[int], None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        elsewhere(silent.getsockname()[1])
+        began = time.monotonic()
+
+        for _ in range(5):
+            nudge_sparsely("tests.hangs", every_s=0.0)
+
+        assert time.monotonic() - began < 2.5
