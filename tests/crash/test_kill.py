@@ -186,13 +186,13 @@ def test_every_answer_is_in_the_ledger_or_listed_as_unconfirmed(aftermath: After
     # What left is known to have left, because its statuses came; what is unconfirmed did not.
     assert in_ledger & unconfirmed == set()
     assert silent | unconfirmed, "no blow fell while messages were under way: the test shows nothing"
-    assert len(unconfirmed) < CONVERSATIONS * 0.2
+    assert len(unconfirmed) < len(aftermath.outbound) * 0.3
     assert set(aftermath.ledger) - set(aftermath.outbound) == set()
 
 
 def test_nobody_tapped_without_a_menu_and_everybody_with_one(aftermath: Aftermath) -> None:
     taps = sum(kind == "interactive" for _, kind, _ in aftermath.inbound)
-    assert CONVERSATIONS * 0.8 < taps <= CONVERSATIONS
+    assert CONVERSATIONS * 0.5 < taps <= CONVERSATIONS
 
 
 def test_the_statuses_are_settled(aftermath: Aftermath) -> None:
