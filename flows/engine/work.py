@@ -9,6 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from conversations import content
 from conversations.content import Content
 from flows.engine.effects import Effect, Send, SetTimer, Warned
@@ -85,7 +87,7 @@ class Work:
     def set(self, name: str, value: Any) -> None:
         """Store a variable; too large a value raises NodeError."""
         if isinstance(value, str | list | dict):
-            size = len(value) if isinstance(value, str) else len(str(value))
+            size = len(value) if isinstance(value, str) else _size(value)
             if size > VARIABLE_MAX:
                 raise NodeError("variable_too_large", f"{name} is larger than {VARIABLE_MAX} characters")
             self.size += size
@@ -119,3 +121,12 @@ class Work:
     def warn(self, code: str, **details: Any) -> None:
         """Note something for authors."""
         self.effects.append(Warned(node_id=self.node_id, code=code, details=details))
+
+
+def _size(value: Any) -> int:
+    """Return about how many characters a list or object takes when stored."""
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:
+        # JSON of ours may hold larger numbers than orjson writes.
+        return len(str(value))

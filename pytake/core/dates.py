@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final
 
 _TOKENS: Final = {
     "YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d", "HH": "%H", "mm": "%M", "ss": "%S",
 }  # fmt: skip
 _TOKEN: Final = re.compile("|".join(sorted(_TOKENS, key=len, reverse=True)))
+# Longer texts and patterns are not worth remembering.
+_KEPT_MAX: Final = 40
 _KNOWN: Final = ("%d/%m/%Y %H:%M", "%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y")
 
 
@@ -20,7 +23,15 @@ def directives(pattern: str) -> str:
 
 def format_moment(moment: date | datetime, pattern: str) -> str:
     """Return the date in the pattern."""
+    if type(moment) is date and len(pattern) <= _KEPT_MAX:
+        return _format_day(moment, pattern)
     return moment.strftime(directives(pattern))
+
+
+@lru_cache(maxsize=4096)
+def _format_day(day: date, pattern: str) -> str:
+    """Remember days alone: two datetimes may be equal and yet read differently in their zones."""
+    return day.strftime(directives(pattern))
 
 
 def parse_moment(text: str, pattern: str | None = None) -> date | datetime | None:
@@ -28,10 +39,17 @@ def parse_moment(text: str, pattern: str | None = None) -> date | datetime | Non
     stripped = text.strip()
     if pattern:
         return _strptime(stripped, directives(pattern))
+    return _remembered(stripped) if len(stripped) <= _KEPT_MAX else _read(stripped)
+
+
+def _read(stripped: str) -> date | datetime | None:
     try:
         return datetime.fromisoformat(stripped) if len(stripped) > 10 else date.fromisoformat(stripped)
     except ValueError:
         return next((moment for known in _KNOWN if (moment := _strptime(stripped, known))), None)
+
+
+_remembered: Final = lru_cache(maxsize=4096)(_read)
 
 
 def _strptime(text: str, pattern: str) -> date | datetime | None:

@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from pytake.core.expressions import parser
-from pytake.core.expressions.closures import Run, reader
+from pytake.core.expressions.calls import Run
+from pytake.core.expressions.closures import reader
 from pytake.core.expressions.evaluate import Expression, Scope, compile_expression
 from pytake.core.expressions.values import ExpressionError, Lookup, Value, plain, text_of, truth
 from pytake.core.filters import FILTERS, OUTPUT_MAX, WHOLE_ARGUMENTS

@@ -14,13 +14,13 @@ from random import Random
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pytake.core.expressions import functions
 from pytake.core.expressions.arithmetic import OPERATIONS, negated
+from pytake.core.expressions.calls import Run, call
+from pytake.core.expressions.functions import PURE
 from pytake.core.expressions.parser import Binary, Call, Choice, Items, Literal, Node, Pairs, Path, Unary
 from pytake.core.expressions.scope import STEPS_MAX, Budget, Scope
-from pytake.core.expressions.values import ExpressionError, Value, member, text_of, truth
+from pytake.core.expressions.values import ExpressionError, Value, member, position_of, text_of, truth
 
-Run: TypeAlias = Callable[[Scope], Value]
 # Takes what stands left of an operator.
 _Link: TypeAlias = Callable[[Value, Scope], Value]
 
@@ -105,9 +105,16 @@ def reader(root: str, keys: tuple[str, ...]) -> Run:
 
 
 def _field(root: str, key: str) -> Run:
+    position = position_of(key)
+
     def run(scope: Scope) -> Value:
         value = scope.lookup(root)
-        return value.get(key) if type(value) is dict else member(value, key)
+        kind = type(value)
+        if kind is dict:
+            return value.get(key)
+        if kind is list:
+            return value[position] if 0 <= position < len(value) else None
+        return member(value, key)
 
     return run
 
@@ -196,7 +203,7 @@ def _eager(operator: str, right: Closure) -> _Link:
 
     def link(left: Value, scope: Scope) -> Value:
         other = run(scope)
-        if isinstance(other, list):
+        if type(other) is list:
             scope.budget.spend(len(other))
         return operation(left, other)
 
@@ -216,14 +223,9 @@ def _choice(condition: Closure, then: Closure, otherwise: Closure) -> Closure:
 
 
 def _call(name: str, arguments: list[Closure]) -> Closure:
-    invoke = functions.caller(name)
-    runs = tuple(argument.run for argument in arguments)
-
-    def run(scope: Scope) -> Value:
-        return invoke([item(scope) for item in runs], scope)
-
+    run = call(name, tuple(argument.run for argument in arguments))
     closure = Closure(run, 1 + sum(argument.steps for argument in arguments))
-    constant = name in functions.PURE and all(argument.constant for argument in arguments)
+    constant = name in PURE and all(argument.constant for argument in arguments)
     return _folded(closure) if constant else closure
 
 

@@ -31,56 +31,11 @@ from pytake.core.money import format_currency, format_number
 if TYPE_CHECKING:
     from pytake.core.expressions.scope import Scope
 
-# Work on a text of this length counts as one step.
-_TEXT_STEP: Final = 256
 Function = Callable[..., Value]
-Caller = Callable[[list[Value], "Scope"], Value]
-
-
-def caller(name: str) -> Caller:
-    """Return what calls a function: it pays for the arguments, bounds the result and words the errors."""
-    function = FUNCTIONS.get(name)
-    if function is None:
-        raise ExpressionError(f"there is no function {name!r}")
-    clocked = name in _CLOCKED
-
-    def invoke(arguments: list[Value], scope: Scope) -> Value:
-        for argument in arguments:
-            if type(argument) not in _SMALL and (steps := _cost(argument)):
-                scope.budget.spend(steps)
-        try:
-            result = function(scope, *arguments) if clocked else function(*arguments)
-        except ExpressionError:
-            raise
-        except (TypeError, ValueError, LookupError, OverflowError) as exc:
-            raise ExpressionError(f"{name}() cannot take these arguments") from exc
-        return result if type(result) in _SMALL else _bounded(result)
-
-    return invoke
-
-
-# Types whose values never cost more than the step of their own.
-_SMALL: Final = {Decimal, int, bool, float, type(None)}
-
-
-def _cost(argument: Value) -> int:
-    """Return how many steps it takes to go through an argument once."""
-    if isinstance(argument, str):
-        return len(argument) // _TEXT_STEP
-    return len(argument) if isinstance(argument, list | Mapping) else 0
-
-
-def _bounded(value: Value) -> Value:
-    if isinstance(value, str):
-        if len(value) > TEXT_MAX:
-            raise ExpressionError("the text is too long")
-    elif isinstance(value, list | Mapping) and len(value) > LIST_MAX:
-        raise ExpressionError(f"a list holds at most {LIST_MAX} items")
-    return value
 
 
 def _whole(value: Value) -> int:
-    return int(required_number(value))
+    return int(value if type(value) is Decimal else required_number(value))
 
 
 def _list(value: Value) -> list[Any]:
@@ -164,7 +119,8 @@ def _substring(text: Value, start: Value, length: Value = None) -> str:
 
 
 def _filter(values: Value, field: Value, wanted: Value) -> list[Any]:
-    return [item for item in _list(values) if operators.equal(member(item, text_of(field)), wanted)]
+    key = text_of(field)
+    return [item for item in _list(values) if operators.equal(member(item, key), wanted)]
 
 
 def _get(value: Value, key: Value, default: Value = None) -> Value:
@@ -236,11 +192,11 @@ def _now(scope: Scope) -> str:
 
 
 def _today(scope: Scope) -> str:
-    return scope.local.date().isoformat()
+    return scope.today
 
 
 def _moment(value: Value) -> date | datetime:
-    moment = parse_moment(text_of(value))
+    moment = parse_moment(value if type(value) is str else text_of(value))
     if moment is None:
         raise ExpressionError(f"{text_of(value)[:40]!r} is not a date")
     return moment
@@ -285,7 +241,7 @@ def _date(text: Value, pattern: Value = None) -> str | None:
 
 
 # Functions that depend on more than their arguments.
-_CLOCKED: Final = {"now", "today", "uuid", "coupon", "now_plus"}
+CLOCKED: Final = {"now", "today", "uuid", "coupon", "now_plus"}
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "len": _length,
     "lower": lambda text: text_of(text).lower(),
@@ -349,7 +305,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 
 def _arity(name: str, function: Function) -> range:
     """Return how many arguments the author may give (the scope is not theirs to give)."""
-    parameters = list(inspect.signature(function).parameters.values())[1 if name in _CLOCKED else 0 :]
+    parameters = list(inspect.signature(function).parameters.values())[1 if name in CLOCKED else 0 :]
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return range(_ARGUMENTS_MAX + 1)
     return range(sum(parameter.default is parameter.empty for parameter in parameters), len(parameters) + 1)
@@ -357,4 +313,4 @@ def _arity(name: str, function: Function) -> range:
 
 _ARGUMENTS_MAX: Final = 100
 ARITIES: Final[Mapping[str, range]] = {name: _arity(name, function) for name, function in FUNCTIONS.items()}
-PURE: Final = FUNCTIONS.keys() - _CLOCKED
+PURE: Final = FUNCTIONS.keys() - CLOCKED

@@ -16,6 +16,8 @@ from pytake.core.text import without_accents
 
 _TRUE: Final = {"true", "verdadeiro", "sim", "yes"}
 _FALSE: Final = {"false", "falso", "nao", "não", "no"}
+# Equal values of these types are the same in every reading.
+_ALIKE: Final = {str, bool, int}
 _NEGATED_WHEN_MISSING: Final = {"!=", "not_in", "not_contains", "empty"}
 
 
@@ -32,10 +34,15 @@ def equal(left: Value, right: Value, loose: bool = False) -> bool:  # noqa: FBT0
     """Return whether two values are the same for people."""
     if left is None or right is None:
         return left is right or (is_empty(left) and is_empty(right))
-    first, second = number_of(left), number_of(right)
+    kind = type(left)
+    if kind is type(right) and kind in _ALIKE and (kind is bool or left == right):
+        return bool(left == right)
+    first = number_of(left)
+    second = number_of(right) if first is not None else None
     if first is not None and second is not None:
         return first == second
-    a, b = boolean_of(left), boolean_of(right)
+    a = boolean_of(left)
+    b = boolean_of(right) if a is not None else None
     if a is not None and b is not None:
         return a is b
     if isinstance(left, list | Mapping) or isinstance(right, list | Mapping):

@@ -35,6 +35,7 @@ class Scope:
     zone: ZoneInfo
     rng: Random
     budget: Budget = field(default_factory=Budget)
+    _today: str | None = field(default=None, init=False, repr=False, compare=False)
     _local: datetime | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -43,6 +44,13 @@ class Scope:
         if self._local is None:
             self._local = self.now.astimezone(self.zone)
         return self._local
+
+    @property
+    def today(self) -> str:
+        """Return the present day in the zone, as the language writes it."""
+        if self._today is None:
+            self._today = self.local.date().isoformat()
+        return self._today
 
     def within(self, lookup: Lookup) -> Scope:
         """Return a scope that sees other variables and draws on the same budget."""

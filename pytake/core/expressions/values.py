@@ -22,6 +22,9 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)")
 _DOTTED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?")
 _COMMAED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _NUMBER_MAX: Final = 40
+_POSITION_DIGITS: Final = 9
+_UNTRUE: Final = frozenset({"", "false"})
+_NUMBER_STARTS: Final = frozenset("+-.,0123456789")
 
 
 class ExpressionError(ValueError):
@@ -30,15 +33,18 @@ class ExpressionError(ValueError):
 
 def number_of(value: Value) -> Decimal | None:
     """Return the value as a decimal, or None: 12, "12", "1.234,56", "1234.56"; never nan or infinity."""
-    if isinstance(value, bool) or value is None:
+    kind = type(value)
+    if kind is Decimal:
+        return value  # type: ignore[no-any-return]  # its type was just looked at
+    if kind is str:
+        return _parse_number(value.strip()) if value and value.lstrip()[:1] in _NUMBER_STARTS else None
+    if kind is bool or value is None:
         return None
     if isinstance(value, int | Decimal):
         return Decimal(value)
     if isinstance(value, float):
         return Decimal(str(value)) if math.isfinite(value) else None
-    if isinstance(value, str):
-        return _parse_number(value.strip())
-    return None
+    return _parse_number(value.strip()) if isinstance(value, str) else None
 
 
 def _parse_number(text: str) -> Decimal | None:
@@ -65,13 +71,16 @@ def plain(value: Value, depth: int = DEPTH_MAX) -> Value:
         return _plain_number(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if not isinstance(value, Mapping | list | tuple):
+    if kind is not list and kind is not dict and not isinstance(value, Mapping | list | tuple):
         return value
     if depth == 0:
         raise ExpressionError(f"the value is nested deeper than {DEPTH_MAX} levels")
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, depth - 1) for key, item in value.items()}
-    return [plain(item, depth - 1) for item in value]
+    if kind is dict or isinstance(value, Mapping):
+        return {
+            key if type(key) is str else str(key): item if type(item) in _ALREADY_PLAIN else plain(item, depth - 1)
+            for key, item in value.items()
+        }
+    return [item if type(item) in _ALREADY_PLAIN else plain(item, depth - 1) for item in value]
 
 
 def _plain_number(value: Decimal | float) -> int | float:
@@ -101,24 +110,38 @@ def text_of(value: Value) -> str:
 
 def is_empty(value: Value) -> bool:
     """Return whether the value is null, an empty text, list or object."""
+    if type(value) is str:
+        return not value or value.isspace()
     return value is None or value in ("", [], {}) or (isinstance(value, str) and not value.strip())
 
 
 def truth(value: Value) -> bool:
     """Return whether a condition holds: empty values, false and zero do not."""
+    if type(value) is bool:
+        return value
     if isinstance(value, str):
-        return value.strip().lower() not in {"", "false"}
+        return value.strip().lower() not in _UNTRUE
     return bool(value) if not isinstance(value, Mapping | Sequence) else len(value) > 0
 
 
 def member(value: Value, key: str) -> Value:
     """Return a field of an object or an item of a list by its position (0-based); null when absent."""
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind is dict:
         return value.get(key)
-    if isinstance(value, Sequence) and not isinstance(value, str) and key.isdigit():
-        position = int(key)
-        return value[position] if position < len(value) else None
+    if value is None or kind is str:
+        return None
+    if kind is not list and isinstance(value, Mapping):
+        return value.get(key)
+    if kind is list or (isinstance(value, Sequence) and not isinstance(value, str)):
+        position = position_of(key)
+        return value[position] if 0 <= position < len(value) else None
     return None
+
+
+def position_of(key: str) -> int:
+    """Return the position that a key names, -1 for a key that is a name."""
+    return int(key) if len(key) <= _POSITION_DIGITS and key.isdigit() and key.isascii() else -1
 
 
 def walk(lookup: Lookup, path: tuple[str, ...]) -> Value:

@@ -1,0 +1,113 @@
+"""Calling built-in functions: arguments are paid for, results bounded, errors worded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from pytake.core.expressions.functions import CLOCKED, FUNCTIONS, Function
+from pytake.core.expressions.scope import Scope
+from pytake.core.expressions.values import LIST_MAX, TEXT_MAX, ExpressionError, Value
+
+Run: TypeAlias = Callable[[Scope], Value]
+
+# Work on a text of this length counts as one step.
+_TEXT_STEP: Final = 256
+# Types whose values never cost more than the step of their own.
+_SMALL: Final = {Decimal, int, bool, float, type(None), Scope}
+_UNFIT: Final = (TypeError, ValueError, LookupError, OverflowError)
+
+
+def call(name: str, arguments: tuple[Run, ...]) -> Run:
+    """Return what calls a function with arguments; raises ExpressionError for one that does not exist."""
+    function = FUNCTIONS.get(name)
+    if function is None:
+        raise ExpressionError(f"there is no function {name!r}")
+    if name in CLOCKED:
+        # The scope takes part like an argument.
+        arguments = (_itself, *arguments)
+    match arguments:
+        case (only,):
+            return _one(name, function, only)
+        case (first, second):
+            return _two(name, function, first, second)
+        case _:
+            return _any_number(name, function, arguments)
+
+
+def _itself(scope: Scope) -> Scope:
+    return scope
+
+
+def _any_number(name: str, function: Function, arguments: tuple[Run, ...]) -> Run:
+    def run(scope: Scope) -> Value:
+        values = [argument(scope) for argument in arguments]
+        for value in values:
+            if type(value) not in _SMALL:
+                _pay(value, scope)
+        try:
+            return _bounded(function(*values))
+        except ExpressionError:
+            raise
+        except _UNFIT as exc:
+            raise _unfit(name) from exc
+
+    return run
+
+
+def _one(name: str, function: Function, argument: Run) -> Run:
+    """The most frequent cases do without a list of arguments."""
+
+    def run(scope: Scope) -> Value:
+        value = argument(scope)
+        if type(value) not in _SMALL:
+            _pay(value, scope)
+        try:
+            return _bounded(function(value))
+        except ExpressionError:
+            raise
+        except _UNFIT as exc:
+            raise _unfit(name) from exc
+
+    return run
+
+
+def _two(name: str, function: Function, first: Run, second: Run) -> Run:
+    def run(scope: Scope) -> Value:
+        one, other = first(scope), second(scope)
+        if type(one) not in _SMALL:
+            _pay(one, scope)
+        if type(other) not in _SMALL:
+            _pay(other, scope)
+        try:
+            return _bounded(function(one, other))
+        except ExpressionError:
+            raise
+        except _UNFIT as exc:
+            raise _unfit(name) from exc
+
+    return run
+
+
+def _unfit(name: str) -> ExpressionError:
+    return ExpressionError(f"{name}() cannot take these arguments")
+
+
+def _pay(argument: Value, scope: Scope) -> None:
+    """Take the steps that going through an argument once costs."""
+    if type(argument) is str:
+        if len(argument) >= _TEXT_STEP:
+            scope.budget.spend(len(argument) // _TEXT_STEP)
+    elif isinstance(argument, list | Mapping):
+        scope.budget.spend(len(argument))
+
+
+def _bounded(value: Value) -> Value:
+    kind = type(value)
+    if kind is str:
+        if len(value) > TEXT_MAX:
+            raise ExpressionError("the text is too long")
+    elif kind not in _SMALL and isinstance(value, list | Mapping) and len(value) > LIST_MAX:
+        raise ExpressionError(f"a list holds at most {LIST_MAX} items")
+    return value
