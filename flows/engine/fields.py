@@ -40,14 +40,25 @@ class Wording:
     """A text in one or several languages."""
 
     texts: Mapping[str, Template]
+    is_constant: bool = field(init=False, repr=False, compare=False)
+    _only: Template | None = field(init=False, repr=False, compare=False)
+    _says: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        templates = list(self.texts.values())
+        object.__setattr__(self, "is_constant", all(template.is_constant for template in templates))
+        object.__setattr__(self, "_only", templates[0] if len(templates) == 1 else None)
+        object.__setattr__(self, "_says", any(template.source.strip() for template in templates))
 
     def choose(self, language: str) -> Template:
         """Return the template for a language, else Portuguese, else the first."""
+        if self._only is not None:
+            return self._only
         found = self.texts.get(language.lower()) or self.texts.get("pt-br")
         return found or next(iter(self.texts.values()))
 
     def __bool__(self) -> bool:
-        return any(template.source.strip() for template in self.texts.values())
+        return self._says
 
 
 EMPTY = Wording({"pt-br": compile_template("")})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from conversations import content
@@ -16,6 +16,9 @@ from flows.engine.work import NodeError, Work
 from pytake.core.expressions.values import member, text_of, walk
 from pytake.core.templating import Template
 from pytake.core.text import fold
+
+# Contacts may name any language; a menu is kept for the first few.
+_LANGUAGES_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,17 @@ class _Menu(Node):
     patience: menus.Patience = menus.DEFAULT
     error_message: Wording = EMPTY
 
-    def show(self, work: Work) -> list[menus.Option]:
-        """Send the menu; return the options shown."""
+    # Menus without placeholders, by language: composed once.
+    _composed: dict[str, menus.Shown] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def compose(self, work: Work) -> tuple[content.Content, list[menus.Option]]:
+        """Return the menu and its options."""
         raise NotImplementedError
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the menu is the same in every session."""
+        return all(template.is_constant for template in self.templates())
 
     def exit_for(self, option: menus.Option) -> str:
         """Return the handle of an option."""
@@ -47,10 +58,18 @@ class _Menu(Node):
 
     def enter(self, work: Work) -> Outcome:
         """Show the menu and wait."""
-        options = self.show(work)
-        menus.remember(work, options)
-        menus.keep_menu(work)
+        menu = self._composed.get(work.env.language) or self._compose(work)
+        menus.show(work, menu)
         return self.patience.ask(work)
+
+    def _compose(self, work: Work) -> menus.Shown:
+        try:
+            menu = menus.ready(*self.compose(work))
+        except content.ContentError as exc:
+            raise NodeError("content_limit", str(exc)) from exc
+        if len(self._composed) < _LANGUAGES_KEPT and self.is_fixed:
+            self._composed[work.env.language] = menu
+        return menu
 
     def receive(self, work: Work, event: Event) -> Outcome:
         """Match the reply with an option shown."""
@@ -114,9 +133,20 @@ class Buttons(_Menu):
         """Return one exit a button."""
         return (*(Handle(button.id) for button in self.buttons), *self.patience.handles())
 
-    def show(self, work: Work) -> list[menus.Option]:
-        """Send body and buttons."""
-        return send_buttons(work, self.body, self.buttons, header=self.header, footer=self.footer)
+    def compose(self, work: Work) -> tuple[content.Content, list[menus.Option]]:
+        """Return body and buttons."""
+        language = work.env.language
+        options = [
+            menus.Option(button.id, work.render(button.title.choose(language))[: content.BUTTON_TITLE_MAX])
+            for button in self.buttons
+        ]
+        message = content.Buttons(
+            body=work.render(self.body.choose(language))[: content.BUTTON_BODY_MAX],
+            header=work.render(self.header.choose(language))[: content.HEADER_MAX],
+            footer=work.render(self.footer.choose(language))[: content.FOOTER_MAX],
+            buttons=tuple(content.Button(id=option.id, title=option.title) for option in options),
+        )
+        return message, options
 
     def templates(self) -> Iterable[Template]:
         """Return all texts."""
@@ -150,34 +180,6 @@ def _unique(fields: Fields, choices: list[Choice], key: str) -> None:
         fields.fail("duplicate_option", "ids must be given and differ", key=key, fix="Give each option its own id.")
     if len(set(titles)) != len(titles):
         fields.fail("duplicate_option", "titles must differ", key=key, fix="Give each option its own title.")
-
-
-def send_buttons(
-    work: Work, body: Wording, buttons: tuple[Choice, ...], *, header: Wording = EMPTY, footer: Wording = EMPTY
-) -> list[menus.Option]:
-    """Send a text with buttons; return the options shown."""
-    language = work.env.language
-    options = [
-        menus.Option(button.id, work.render(button.title.choose(language))[: content.BUTTON_TITLE_MAX])
-        for button in buttons
-    ]
-    _send(
-        work,
-        lambda: content.Buttons(
-            body=work.render(body.choose(language))[: content.BUTTON_BODY_MAX],
-            header=work.render(header.choose(language))[: content.HEADER_MAX],
-            footer=work.render(footer.choose(language))[: content.FOOTER_MAX],
-            buttons=tuple(content.Button(id=option.id, title=option.title) for option in options),
-        ),
-    )
-    return options
-
-
-def _send(work: Work, build: Any) -> None:
-    try:
-        work.send(build())
-    except content.ContentError as exc:
-        raise NodeError("content_limit", str(exc)) from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,11 +236,24 @@ class ListMenu(_Menu):
         """Return the row's id, or `selected`."""
         return "selected" if self.routing == "selected" else option.id
 
-    def show(self, work: Work) -> list[menus.Option]:
-        """Send body and rows."""
+    def compose(self, work: Work) -> tuple[content.Content, list[menus.Option]]:
+        """Return body and rows."""
+        language = work.env.language
         sections = self._from_variable(work) if self.rows_from else self._fixed(work)
-        send_list(work, self.body, sections, button=self.button, header=self.header, footer=self.footer)
-        return [menus.Option(row.id, row.title) for section in sections for row in section.rows]
+        button = work.render(self.button.choose(language)) or phrases.say("options", language)
+        message = content.ListMenu(
+            body=work.render(self.body.choose(language))[: content.LIST_BODY_MAX],
+            button=button[: content.LIST_BUTTON_MAX],
+            sections=sections,
+            header=work.render(self.header.choose(language))[: content.HEADER_MAX],
+            footer=work.render(self.footer.choose(language))[: content.FOOTER_MAX],
+        )
+        return message, [menus.Option(row.id, row.title) for row in message.rows]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the menu is the same in every session; zero-argument super() does not know slotted classes."""
+        return not self.rows_from and all(template.is_constant for template in self.templates())
 
     def _fixed(self, work: Work) -> tuple[content.Section, ...]:
         language = work.env.language
@@ -310,27 +325,3 @@ def _sections(fields: Fields) -> tuple[tuple[Wording, tuple[Choice, ...]], ...]:
         fields.fail("count", f"at most {content.ROWS_MAX} rows in all sections", key="sections")
     _unique(fields, rows, "sections")
     return tuple(sections)
-
-
-def send_list(
-    work: Work,
-    body: Wording,
-    sections: tuple[content.Section, ...],
-    *,
-    button: Wording = EMPTY,
-    header: Wording = EMPTY,
-    footer: Wording = EMPTY,
-) -> None:
-    """Send a text with a list of rows."""
-    from_engine = phrases.say("options", work.env.language)
-    language = work.env.language
-    _send(
-        work,
-        lambda: content.ListMenu(
-            body=work.render(body.choose(language))[: content.LIST_BODY_MAX],
-            button=(work.render(button.choose(language)) or from_engine)[: content.LIST_BUTTON_MAX],
-            sections=sections,
-            header=work.render(header.choose(language))[: content.HEADER_MAX],
-            footer=work.render(footer.choose(language))[: content.FOOTER_MAX],
-        ),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from conversations import content
 from flows.engine import phrases
@@ -102,22 +102,37 @@ def patience(fields: Fields) -> Patience:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option as it was shown."""
 
     id: str
     title: str
     value: Any = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the stored form."""
-        return {"id": self.id, "title": self.title, "value": self.value}
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A menu ready to send, and what is remembered of it."""
+
+    content: content.Content
+    options: list[dict[str, Any]]
+    stored: dict[str, Any]
 
 
-def remember(work: Work, options: Sequence[Option]) -> None:
-    """Keep the options shown, to match the reply with."""
-    work.question["options"] = [option.to_json() for option in options]
+def ready(message: content.Content, options: Sequence[Option]) -> Shown:
+    """Return a menu with what is to be remembered of it."""
+    return Shown(message, [option._asdict() for option in options], message.to_json())
+
+
+def show(work: Work, menu: Shown) -> None:
+    """Send a menu; keep its options, to match the reply with, and what was sent, to show it again."""
+    question, effects = work.question, work.effects
+    question["options"] = menu.options
+    work.send(menu.content)
+    for effect in reversed(effects):
+        if isinstance(effect, Send):
+            question["menu"] = menu.stored if effect.content is menu.content else effect.content.to_json()
+            return
 
 
 def shown(work: Work) -> list[Option]:
@@ -148,14 +163,6 @@ def show_again(work: Work) -> None:
     shown_again = work.question.get("menu")
     if isinstance(shown_again, Mapping):
         work.send(content.from_json(shown_again))
-
-
-def keep_menu(work: Work) -> None:
-    """Remember the menu that was just sent, to show it again after a wrong answer."""
-    for effect in reversed(work.effects):
-        if isinstance(effect, Send):
-            work.question["menu"] = effect.content.to_json()
-            return
 
 
 def complaint(work: Work, own: Wording, key: str, **values: object) -> str:

@@ -74,7 +74,6 @@ class Question(Node):
         """Ask."""
         if self.response_type == "choice":
             self._show_options(work, page=0)
-            menus.keep_menu(work)
         else:
             work.say(work.render(self.text.choose(work.env.language)))
         return self.patience.ask(work)
@@ -105,7 +104,6 @@ class Question(Node):
             return self._wrong(work, "choice")
         if option.id == MORE_ID:
             self._show_options(work, page=int(work.question.get("page", 0)) + 1)
-            menus.keep_menu(work)
             return Stay()
         both = {"value": option.value, "label": option.title}
         work.set(self.variable, both if self.store == "both" else both[self.store])
@@ -129,11 +127,11 @@ class Question(Node):
         body = work.render(self.text.choose(work.env.language))
         shown = _page(options, page, more=phrases.say("more", work.env.language))
         work.question["page"] = page if shown is not options else 0
-        menus.remember(work, shown)
         try:
-            work.send(self._as_content(work, body, shown))
+            menu = menus.ready(self._as_content(work, body, shown), shown)
         except content.ContentError as exc:
             raise NodeError("content_limit", str(exc)) from exc
+        menus.show(work, menu)
 
     def _as_content(self, work: Work, body: str, shown: list[menus.Option]) -> content.Content:
         titles = [option.title for option in shown]
