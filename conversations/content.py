@@ -43,6 +43,11 @@ def _length(field: str, value: str, limit: int, *, required: bool = True) -> Non
         raise ContentError(field, limit, f"at most {limit} characters, not {len(value)}")
 
 
+def _fits(value: str, limit: int) -> bool:
+    """Whether a required text is there and short enough; names of fields are only made for those that are not."""
+    return len(value) <= limit and not value.isspace() and value != ""
+
+
 def _unique(field: str, values: Sequence[str], limit: int) -> None:
     if len(set(values)) != len(values):
         raise ContentError(field, limit, "must not repeat")
@@ -95,6 +100,8 @@ class Buttons:
         if not 1 <= len(self.buttons) <= BUTTONS_MAX:
             raise ContentError("buttons", BUTTONS_MAX, f"one to {BUTTONS_MAX}, not {len(self.buttons)}")
         for index, button in enumerate(self.buttons):
+            if _fits(button.id, BUTTON_ID_MAX) and _fits(button.title, BUTTON_TITLE_MAX):
+                continue
             _length(f"buttons.{index}.id", button.id, BUTTON_ID_MAX)
             _length(f"buttons.{index}.title", button.title, BUTTON_TITLE_MAX)
         _unique("buttons.id", [button.id for button in self.buttons], BUTTONS_MAX)
@@ -162,6 +169,9 @@ class ListMenu:
         if not 1 <= len(rows) <= ROWS_MAX:
             raise ContentError("rows", ROWS_MAX, f"one to {ROWS_MAX} in all sections, not {len(rows)}")
         for index, row in enumerate(rows):
+            short = len(row.description) <= ROW_DESCRIPTION_MAX
+            if short and _fits(row.id, ROW_ID_MAX) and _fits(row.title, ROW_TITLE_MAX):
+                continue
             _length(f"rows.{index}.id", row.id, ROW_ID_MAX)
             _length(f"rows.{index}.title", row.title, ROW_TITLE_MAX)
             _length(f"rows.{index}.description", row.description, ROW_DESCRIPTION_MAX, required=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from pytake.core.expressions.values import ExpressionError
 from pytake.core.templating import Template, compile_template
 
+_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*\Z")
 Level = Literal["error", "warning", "info"]
 
 
@@ -93,6 +95,14 @@ class Fields:
         if not isinstance(value, str):
             self.fail("wrong_type", "a text is expected", key=key)
             return default
+        return value
+
+    def path(self, key: str) -> str:
+        """Return the dotted path of a variable, or empty text."""
+        value = self.word(key)
+        if value and not _PATH.match(value):
+            self.fail("template_syntax", f"{value[:60]!r} is not a variable", key=key, fix="Choose a variable.")
+            return ""
         return value
 
     def one_of(self, key: str, allowed: tuple[str, ...], default: str) -> str:

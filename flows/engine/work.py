@@ -15,7 +15,7 @@ from conversations import content
 from conversations.content import Content
 from flows.engine.effects import Effect, Send, SetTimer, Warned
 from pytake.core import text
-from pytake.core.expressions.evaluate import Scope
+from pytake.core.expressions.scope import Budget, Scope
 from pytake.core.templating import Template
 
 if TYPE_CHECKING:
@@ -65,10 +65,19 @@ class Work:
     # Characters stored during this turn, an upper bound of growth.
     size: int = 0
     node_id: str = ""
+    _scope: Scope | None = field(default=None, init=False, repr=False)
 
     def scope(self) -> Scope:
-        """Return what templates and expressions may see."""
-        return Scope(lookup=self.lookup, now=self.env.now, zone=self.env.zone, rng=self.env.rng)
+        """Return what one template or expression may see, with a budget of its own; not for two at a time."""
+        if self._scope is None:
+            self._scope = Scope(lookup=self.lookup, now=self.env.now, zone=self.env.zone, rng=self.env.rng)
+        else:
+            self._scope.budget = Budget()
+        return self._scope
+
+    def close(self) -> None:
+        """Part with the scope, which knows this object: without the circle both are freed at once."""
+        self._scope = None
 
     def lookup(self, name: str) -> Any:
         """Return a variable, else the flow's default, the chatbot's global, a root or a system shortcut."""
@@ -99,7 +108,11 @@ class Work:
 
     def say(self, body: str) -> None:
         """Send a text, cut into several if it is long; empty text sends nothing."""
-        for part in text.split(body.strip(), content.TEXT_MAX):
+        body = body.strip()
+        if 0 < len(body) <= content.TEXT_MAX:
+            self.send(content.Text(body=body))
+            return
+        for part in text.split(body, content.TEXT_MAX):
             self.send(content.Text(body=part))
 
     def send(self, message: Content) -> None:

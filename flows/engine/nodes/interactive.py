@@ -47,10 +47,12 @@ class _Menu(Node):
         """Return the menu and its options."""
         raise NotImplementedError
 
-    @property
-    def is_fixed(self) -> bool:
-        """Whether the menu is the same in every session."""
-        return all(template.is_constant for template in self.templates())
+    # Whether the menu is the same in every session.
+    _is_fixed: bool = field(default=False, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fixed = not getattr(self, "rows_from", "") and all(template.is_constant for template in self.templates())
+        object.__setattr__(self, "_is_fixed", fixed)
 
     def exit_for(self, option: menus.Option) -> str:
         """Return the handle of an option."""
@@ -67,7 +69,7 @@ class _Menu(Node):
             menu = menus.ready(*self.compose(work))
         except content.ContentError as exc:
             raise NodeError("content_limit", str(exc)) from exc
-        if len(self._composed) < _LANGUAGES_KEPT and self.is_fixed:
+        if len(self._composed) < _LANGUAGES_KEPT and self._is_fixed:
             self._composed[work.env.language] = menu
         return menu
 
@@ -202,7 +204,7 @@ class ListMenu(_Menu):
     @classmethod
     def parse(cls, fields: Fields, *, id: str, label: str) -> ListMenu:  # noqa: A002  # the word of the schema
         """Read body, button, sections or rows_from, routing, variable, patience."""
-        rows_from = fields.word("rows_from")
+        rows_from = fields.path("rows_from")
         sections = () if rows_from else _sections(fields)
         fields.known.add("sections")
         return cls(
@@ -249,11 +251,6 @@ class ListMenu(_Menu):
             footer=work.render(self.footer.choose(language))[: content.FOOTER_MAX],
         )
         return message, [menus.Option(row.id, row.title) for row in message.rows]
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether the menu is the same in every session; zero-argument super() does not know slotted classes."""
-        return not self.rows_from and all(template.is_constant for template in self.templates())
 
     def _fixed(self, work: Work) -> tuple[content.Section, ...]:
         language = work.env.language

@@ -121,7 +121,8 @@ class Shown:
 
 def ready(message: content.Content, options: Sequence[Option]) -> Shown:
     """Return a menu with what is to be remembered of it."""
-    return Shown(message, [option._asdict() for option in options], message.to_json())
+    stored = [{"id": option_id, "title": title, "value": value} for option_id, title, value in options]
+    return Shown(message, stored, message.to_json())
 
 
 def show(work: Work, menu: Shown) -> None:

@@ -44,7 +44,7 @@ class Question(Node):
     def parse(cls, fields: Fields, *, id: str, label: str) -> Question:  # noqa: A002  # the word of the schema
         """Read text, variable, response_type, validation, options, patience."""
         kind = fields.one_of("response_type", answers.KINDS, "text")
-        options_from = fields.word("options_from")
+        options_from = fields.path("options_from")
         validation = fields.inside("validation")
         node = cls(
             id=id,

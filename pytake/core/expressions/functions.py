@@ -9,6 +9,7 @@ import uuid as uuids
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pytake.core import patterns, phones
@@ -203,7 +204,13 @@ def _moment(value: Value) -> date | datetime:
 
 
 def _add_days(value: Value, days: Value) -> str:
-    return (_moment(value) + timedelta(days=_whole(days))).isoformat()
+    moment, shift = _moment(value), _whole(days)
+    return _shifted(moment, shift) if type(moment) is date else (moment + timedelta(days=shift)).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def _shifted(day: date, days: int) -> str:
+    return (day + timedelta(days=days)).isoformat()
 
 
 def _add_hours(value: Value, hours: Value) -> str:

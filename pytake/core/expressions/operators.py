@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import Final
 
 from pytake.core import patterns
-from pytake.core.expressions.values import Value, is_empty, number_of, text_of
+from pytake.core.expressions.values import NUMBER_STARTS, Value, is_empty, number_of, text_of
 from pytake.core.text import without_accents
 
 _TRUE: Final = {"true", "verdadeiro", "sim", "yes"}
 _FALSE: Final = {"false", "falso", "nao", "não", "no"}
-# Equal values of these types are the same in every reading.
-_ALIKE: Final = {str, bool, int}
+_WORDS: Final = _TRUE | _FALSE
 _NEGATED_WHEN_MISSING: Final = {"!=", "not_in", "not_contains", "empty"}
 
 
@@ -35,8 +34,11 @@ def equal(left: Value, right: Value, loose: bool = False) -> bool:  # noqa: FBT0
     if left is None or right is None:
         return left is right or (is_empty(left) and is_empty(right))
     kind = type(left)
-    if kind is type(right) and kind in _ALIKE and (kind is bool or left == right):
-        return bool(left == right)
+    if kind is type(right):
+        if kind is bool:
+            return left is right
+        if kind is str and (left == right or not (_means_more(left) and _means_more(right))):
+            return left == right or _plain(left, loose) == _plain(right, loose)
     first = number_of(left)
     second = number_of(right) if first is not None else None
     if first is not None and second is not None:
@@ -48,6 +50,12 @@ def equal(left: Value, right: Value, loose: bool = False) -> bool:  # noqa: FBT0
     if isinstance(left, list | Mapping) or isinstance(right, list | Mapping):
         return bool(left == right)
     return _plain(left, loose) == _plain(right, loose)
+
+
+def _means_more(text: str) -> bool:
+    """Return whether a text may be a number or boolean, which can be written in several ways."""
+    start = text[:1]
+    return start in NUMBER_STARTS or start.isspace() or text.rstrip().lower() in _WORDS
 
 
 def boolean_of(value: Value) -> bool | None:

@@ -24,7 +24,7 @@ _COMMAED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _NUMBER_MAX: Final = 40
 _POSITION_DIGITS: Final = 9
 _UNTRUE: Final = frozenset({"", "false"})
-_NUMBER_STARTS: Final = frozenset("+-.,0123456789")
+NUMBER_STARTS: Final = frozenset("+-.,0123456789")
 
 
 class ExpressionError(ValueError):
@@ -37,7 +37,7 @@ def number_of(value: Value) -> Decimal | None:
     if kind is Decimal:
         return value  # type: ignore[no-any-return]  # its type was just looked at
     if kind is str:
-        return _parse_number(value.strip()) if value and value.lstrip()[:1] in _NUMBER_STARTS else None
+        return _parse_number(value.strip()) if value and value.lstrip()[:1] in NUMBER_STARTS else None
     if kind is bool or value is None:
         return None
     if isinstance(value, int | Decimal):
