@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from pytake.infra.embedded.ports import free_port
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START_S: Final = 120.0
-STOP_S: Final = 45.0
+STOP_S: Final = 60.0
+RECOVERY_S: Final = 30.0
 # What the test run itself set: the installation must make its own.
 FOREIGN: Final = (
     *("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX", "SECRET_KEY", "ENCRYPTION_KEYS", "JWT_SIGNING_KEYS"),
@@ -67,16 +69,24 @@ class Running:
         self.wait(lambda: "PyTake is running" in self.output() or not self._is_alive(), START_S, "the start")
         assert self._is_alive(), self.output()
 
-    def stop(self) -> list[str]:
-        """End it politely, then by force; return the command lines of what had to be forced."""
-        if self.process is None:
-            return []
+    def stop_gently(self) -> None:
+        """Ask it to end and wait; its data stays."""
+        assert self.process is not None
         self.processes()
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_S)
-        return self.force()
+
+    def stop(self) -> None:
+        """End it gently, then by force, and remove what it kept elsewhere."""
+        if self.process is None:
+            return
+        self.stop_gently()
+        self.force()
+        # As root, PostgreSQL's files are where its account can reach them.
+        if (self.data / "postgres").is_symlink():
+            shutil.rmtree((self.data / "postgres").resolve(), ignore_errors=True)
 
     def force(self) -> list[str]:
         """Kill whatever is left of it; return the command lines."""
@@ -88,9 +98,6 @@ class Running:
                 process.kill()
         psutil.wait_procs(left, timeout=5)
         self.process.wait(5)
-        # As root, PostgreSQL's files are where its account can reach them.
-        if (self.data / "postgres").is_symlink():
-            shutil.rmtree((self.data / "postgres").resolve(), ignore_errors=True)
         return commands
 
     def processes(self) -> list[psutil.Process]:
@@ -154,19 +161,23 @@ class Running:
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a query as the server's owner, who sees every organization's rows."""
+        """Run a query as the server's owner, who sees every organization's rows; wait while the server recovers."""
+        deadline = time.monotonic() + RECOVERY_S
+        while True:
+            try:
+                with psycopg.connect(self._owner(), connect_timeout=5, autocommit=True) as connection:
+                    cursor = connection.execute(statement.encode(), parameters)
+                    return cursor.fetchall() if cursor.description else []
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def _owner(self) -> str:
         facts = json.loads((self.data / "postgres" / "server.json").read_text())
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=int(facts["port"]),
-            user="postgres",
-            password=facts["superuser"],
-            dbname="pytake",
-            connect_timeout=5,
-            autocommit=True,
-        ) as connection:
-            cursor = connection.execute(statement.encode(), parameters)
-            return cursor.fetchall() if cursor.description else []
+        return make_conninfo(
+            host="127.0.0.1", port=facts["port"], user="postgres", password=facts["superuser"], dbname="pytake"
+        )
 
     def wait(self, condition: Callable[[], bool], seconds: float, what: str, *, every_s: float = 0.1) -> float:
         """Wait until it holds; fail with the end of the output. Returns the seconds it took."""

@@ -132,7 +132,8 @@ def _unfinished(running: Running) -> dict[str, int]:
 
 
 def _look(running: Running, before: int) -> Aftermath:
-    phones = f"{str(FIRST_PHONE)[:9]}%"
+    prefix = str(FIRST_PHONE)[:9]
+    phones = f"{prefix}%"
     inbound = running.rows(
         "SELECT whatsapp_message_id, message_type, contact_id::text FROM conversations_message "
         "WHERE direction = 'inbound' AND contact_id IN "
@@ -150,7 +151,7 @@ def _look(running: Running, before: int) -> Aftermath:
         written=running.simulate("metrics")["inbound"] - before,
         inbound=[(str(a), str(b), str(c)) for a, b, c in inbound],
         outbound={row[0]: Sent(*row) for row in outbound},
-        ledger=Counter(row["callback"] for row in running.ledger()),
+        ledger=Counter(row["callback"] for row in running.ledger() if row["to"].startswith(prefix)),
         unfinished=_unfinished(running),
     )
 
