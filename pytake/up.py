@@ -31,6 +31,8 @@ from pytake.infra.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 90.0
+# Celery's advice about root and about lost connections is not for the person at this terminal.
+QUIET = "ignore:::celery.platforms,ignore:::celery.worker.consumer.consumer"
 
 
 class Interrupted(Exception):  # noqa: N818  # not an error: somebody pressed Ctrl-C
@@ -54,10 +56,10 @@ def _run() -> int:
     _empty(data / "metrics")
     (data / "static").mkdir(exist_ok=True)
     supervisor = Supervisor(folder=ROOT, logs=data / "logs")
-    _listen_for_signals()
     postgres = Postgres(data) if "DATABASE_URL" not in os.environ else None
     valkey = Valkey() if "REDIS_URL" not in os.environ else None
     try:
+        _listen_for_signals()
         _environment(data, web, realtime, simulator)
         with _log(data, "postgres") as log:
             _start_servers(supervisor, postgres, valkey, log)
@@ -214,20 +216,13 @@ def _start_processes(supervisor: Supervisor, web: int, realtime: int, simulator:
     python = sys.executable
     celery = [python, "-m", "celery", "-q", "-A", "pytake"]
     queues = "inbound,outbound,automations,maintenance"
+    threads = min(8, 2 * (os.cpu_count() or 1) + 1)
     commands: dict[str, list[str]] = {
         "simulator": [python, "-m", "conversations.simulator", "--host", "127.0.0.1", "--port", str(simulator)],
         "web": [
             *[python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(web)],
-            *[
-                "--workers",
-                "1",
-                "--blocking-threads",
-                "8",
-                "--no-ws",
-                "--log-level",
-                "warning",
-                "pytake.wsgi:application",
-            ],
+            *["--workers", "1", "--blocking-threads", str(threads), "--no-ws", "--log-level", "warning"],
+            "pytake.wsgi:application",
         ],
         "realtime": [
             *[python, "-m", "uvicorn", "pytake.asgi:application", "--host", "127.0.0.1", "--port", str(realtime)],
@@ -237,7 +232,7 @@ def _start_processes(supervisor: Supervisor, web: int, realtime: int, simulator:
         "beat": [*celery, "beat", "-l", "WARNING"],
     }
     for name, command in commands.items():
-        child = Child(name, command, {"PYTHONUNBUFFERED": "1"})
+        child = Child(name, command, {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": QUIET})
         supervisor.children.append(child)
         supervisor.start(child)
 

@@ -7,7 +7,6 @@ process's name. On Linux children die with the supervisor, even when it is kille
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -19,17 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from pytake.infra.embedded.children import dying_with_parent
+
 PAUSE_MAX_S: Final = 10.0
-STOP_S: Final = 10.0
+# A worker first finishes what it does, which may be a slice of sends.
+STOP_S: Final = 25.0
 COLOURS: Final = ("36", "32", "33", "35", "34", "31", "96", "92")
-_PR_SET_PDEATHSIG: Final = 1
-
-
-def die_with_parent() -> None:
-    """Ask Linux to terminate this process when its parent dies (called in the child)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(slots=True)
@@ -82,7 +76,7 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  # no threads hold locks that prctl needs
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509  # calls nothing that takes a lock
         )
         assert child.process.stdout is not None
         threading.Thread(target=self._forward, args=(child, child.process.stdout), daemon=True).start()
@@ -119,26 +113,29 @@ class Supervisor:
             self.say(child.name, f"ended with code {child.process.returncode}; starting again in {child.pause_s:.1f} s")
             child.start_again_at = now + child.pause_s
             child.pause_s = min(child.pause_s * 2, PAUSE_MAX_S)
+            _signal_group(child, signal.SIGTERM)
         elif now >= child.start_again_at:
+            _signal_group(child, signal.SIGKILL)
             self.start(child)
 
     def stop(self) -> None:
-        """Ask all children to end, then insist."""
+        """Ask all children to end (each ends its own workers, finishing what they do), then insist."""
         self.stopping = True
         running = [child for child in self.children if child.is_running()]
         for child in running:
-            _signal(child, signal.SIGTERM)
+            assert child.process is not None
+            child.process.terminate()
         deadline = time.monotonic() + STOP_S
         for child in running:
             assert child.process is not None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.1, deadline - time.monotonic()))
         for child in running:
-            if child.is_running():
-                _signal(child, signal.SIGKILL)
+            _signal_group(child, signal.SIGKILL)
 
 
-def _signal(child: Child, number: signal.Signals) -> None:
+def _signal_group(child: Child, number: signal.Signals) -> None:
+    """Signal what a child may have left behind: one that is killed leaves its workers, and they its port."""
     assert child.process is not None
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.process.pid, number)

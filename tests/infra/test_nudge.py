@@ -66,7 +66,7 @@ def test_hundreds_of_arrivals_make_two_nudges_the_last_one_after_all_of_them(que
 @pytest.fixture
 def elsewhere() -> Iterator[Callable[[int], None]]:
     """Return a function that makes another port the broker, with the settings of ours."""
-    ours = current_app._get_current_object()
+    ours = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy; the stubs know the app alone
     apps: list[Celery] = []
 
     def use(port: int) -> None:
