@@ -8,7 +8,8 @@ Limits: 100 node executions a turn, 10 visits of one node between two inputs, 20
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from flows.engine import phrases
@@ -23,6 +24,7 @@ from pytake.core.expressions.values import ExpressionError
 TURN_MAX: Final = 100
 VISITS_MAX: Final = 10
 STACK_MAX: Final = 10
+_CANCEL: Final = CancelTimers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +60,24 @@ class _Run:
 
     def turn(self) -> Turn:
         """Return what came of it."""
-        ended = self.ended
+        ended, work = self.ended, self.work
+        work.close()
         if ended is not None:
-            self.work.effects.append(CancelTimers())
-            self.work.effects.append(Ended(reason=ended.reason, outcome=ended.outcome, then=ended.then))
+            work.effects.append(_CANCEL)
+            work.effects.append(Ended(reason=ended.reason, outcome=ended.outcome, then=ended.then))
         status: Status = "ended" if ended else "sleeping" if self.sleeping else "waiting"
-        state = replace(
-            self.state,
-            program_id=self.work.program.id,
-            node_id=self.work.node_id,
+        state = State(
+            program_id=work.program.id,
+            node_id=work.node_id,
             status=status,
             end_reason=ended.reason if ended else "",
-            variables=self.work.variables,
+            variables=work.variables,
             call_stack=tuple(self.stack),
-            question={} if ended else self.work.question,
+            question={} if ended else work.question,
             node_visits=self.visits,
-            path=tuple(self.path[-PATH_KEPT:]),
+            path=tuple(self.path if len(self.path) <= PATH_KEPT else self.path[-PATH_KEPT:]),
         )
-        return Turn(state, tuple(self.work.effects))
+        return Turn(state, tuple(work.effects))
 
 
 def begin(program: Program, *, variables: Mapping[str, Any] | None = None) -> State:
@@ -122,7 +124,7 @@ def _deliver(run: _Run, event: Event) -> Outcome | None:
         # The node still waits: only its memory and words changed.
         run.sleeping = outcome.sleeping
         return outcome
-    run.work.effects.append(CancelTimers())
+    run.work.effects.append(_CANCEL)
     return outcome
 
 
@@ -130,9 +132,10 @@ def _find_late_menu(run: _Run, reply: Reply) -> None:
     """A tap on a menu that was shown earlier goes back to that menu, if this session passed it."""
     if not reply.reply_id or run.state.status != "waiting":
         return
-    shown = {str(option.get("id")) for option in run.work.question.get("options", [])}
-    candidates = run.work.program.reply_index.get(reply.reply_id, ())
-    if reply.reply_id in shown or run.work.node_id in candidates:
+    candidates = run.work.program.reply_index.get(reply.reply_id)
+    if candidates is None or run.work.node_id in candidates:
+        return
+    if reply.reply_id in {str(option.get("id")) for option in run.work.question.get("options", [])}:
         return
     passed = [node_id for node_id in candidates if node_id in run.path]
     if passed:
@@ -181,21 +184,30 @@ def _resolve(run: _Run, outcome: Outcome) -> str | None:
 
 
 def _execute(run: _Run, node_id: str) -> Outcome:
-    node = run.work.program.nodes[node_id]
-    run.at(node_id)
-    run.work.question = {}
+    work = run.work
+    node = work.program.nodes[node_id]
+    work.node_id = node_id
+    work.question = {}
     run.path.append(node_id)
     try:
-        outcome = node.enter(run.work)
+        outcome = node.enter(work)
     except (NodeError, ExpressionError) as exc:
         return _failed(run, exc)
-    handle = outcome.handle if isinstance(outcome, Go) else ""
-    error = outcome.error_code if isinstance(outcome, Go) else ""
-    run.work.effects.append(Visit(node_id=node_id, node_type=node.type, handle=handle, error_code=error))
-    run.sleeping = isinstance(outcome, Stay) and outcome.sleeping
-    if run.work.size > VARIABLES_MAX:
+    if isinstance(outcome, Go):
+        work.effects.append(_visit(node_id, node.type, outcome.handle, outcome.error_code))
+        run.sleeping = False
+    else:
+        work.effects.append(_visit(node_id, node.type, "", ""))
+        run.sleeping = isinstance(outcome, Stay) and outcome.sleeping
+    if work.size > VARIABLES_MAX:
         return _failed(run, NodeError("variables_too_large", "the session holds more than 256 KB"))
     return outcome
+
+
+@lru_cache(maxsize=8192)
+def _visit(node_id: str, node_type: str, handle: str, error_code: str) -> Visit:
+    """Sessions pass the same few places again and again."""
+    return Visit(node_id=node_id, node_type=node_type, handle=handle, error_code=error_code)
 
 
 def _failed(run: _Run, exc: Exception) -> Outcome:
@@ -204,9 +216,7 @@ def _failed(run: _Run, exc: Exception) -> Outcome:
     node = run.work.program.nodes[run.work.node_id]
     run.work.warn(code, reason=str(exc)[:300])
     wired = run.work.program.has_edge(node.id, "error")
-    run.work.effects.append(
-        Visit(node_id=node.id, node_type=node.type, handle="error" if wired else "", error_code=code)
-    )
+    run.work.effects.append(_visit(node.id, node.type, "error" if wired else "", code))
     if wired:
         return Go("error", error_code=code)
     _say_fallback(run)

@@ -95,8 +95,9 @@ class Work:
 
     def set(self, name: str, value: Any) -> None:
         """Store a variable; too large a value raises NodeError."""
-        if isinstance(value, str | list | dict):
-            size = len(value) if isinstance(value, str) else _size(value)
+        kind = type(value)
+        if kind is str or kind is list or kind is dict:
+            size = len(value) if kind is str else _size(value)
             if size > VARIABLE_MAX:
                 raise NodeError("variable_too_large", f"{name} is larger than {VARIABLE_MAX} characters")
             self.size += size

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from flows.engine.events import Event
 from flows.engine.fields import Fields
@@ -64,6 +64,8 @@ class Finish:
     then: str = "none"
 
 
+NEXT: Final = Go()
+STAY: Final = Stay()
 Outcome: TypeAlias = Go | Stay | JumpTo | CallFlow | Finish
 
 
@@ -93,7 +95,7 @@ class Node:
 
     def receive(self, work: Work, event: Event) -> Outcome:
         """Take an event while waiting here."""
-        return Go()
+        return NEXT
 
     def templates(self) -> Iterable[Template]:
         """Return the texts with placeholders (for the checks)."""

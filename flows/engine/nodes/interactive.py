@@ -11,7 +11,7 @@ from flows.engine import phrases
 from flows.engine.events import Event, Reply, TimerFired
 from flows.engine.fields import EMPTY, Fields, Wording
 from flows.engine.nodes import menus
-from flows.engine.nodes.base import Go, Handle, Node, Outcome, Stay
+from flows.engine.nodes.base import STAY, Go, Handle, Node, Outcome
 from flows.engine.work import NodeError, Work
 from pytake.core.expressions.values import member, text_of, walk
 from pytake.core.templating import Template
@@ -86,7 +86,7 @@ class _Menu(Node):
                     work.set(self.variable, option.value if option.value is not None else _chosen(option))
                 return Go(self.exit_for(option))
             case _:
-                return Stay()
+                return STAY
 
     def _wrong(self, work: Work) -> Outcome:
         outcome = self.patience.wrong(work, menus.complaint(work, self.error_message, "choice"))
@@ -94,7 +94,7 @@ class _Menu(Node):
             return outcome
         menus.show_again(work)
         self.patience.arm(work)
-        return Stay()
+        return STAY
 
     def assigns(self) -> Iterable[str]:
         """Return the variable of the answer."""

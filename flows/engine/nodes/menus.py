@@ -12,7 +12,7 @@ from flows.engine import phrases
 from flows.engine.effects import HandOff, Send
 from flows.engine.events import Reply
 from flows.engine.fields import EMPTY, Fields, Wording
-from flows.engine.nodes.base import Finish, Go, Handle, Outcome, Stay
+from flows.engine.nodes.base import STAY, Finish, Go, Handle, Outcome, Stay
 from flows.engine.work import Work
 from pytake.core.text import fold
 
@@ -39,7 +39,7 @@ class Patience:
         """Begin to wait; the deadline counts from the sending of the question."""
         work.question["attempts"] = 0
         self.arm(work)
-        return Stay()
+        return STAY
 
     def arm(self, work: Work) -> None:
         """Set the deadline, if there is one."""
@@ -64,7 +64,7 @@ class Patience:
             if self.reminder:
                 work.say(work.render(self.reminder.choose(work.env.language)))
             self.arm(work)
-            return Stay()
+            return STAY
         return self._give_up(work, self.then if self.on_timeout == "remind" else self.on_timeout, wired="timeout")
 
     def _give_up(self, work: Work, choice: str, *, wired: str) -> Outcome:
@@ -144,9 +144,9 @@ def shown(work: Work) -> list[Option]:
 def match(options: Sequence[Option], reply: Reply) -> Option | None:
     """Return the option that a reply means: its id, number, title, value, or a unique beginning of a title."""
     if reply.reply_id:
-        by_id = next((option for option in options if option.id == reply.reply_id), None)
-        if by_id is not None:
-            return by_id
+        for option in options:
+            if option.id == reply.reply_id:
+                return option
     answer = fold(reply.text)
     if not answer:
         return None

@@ -10,7 +10,7 @@ from conversations import content
 from flows.engine.events import Event
 from flows.engine.fields import EMPTY, Fields, Wording
 from flows.engine.nodes import interactive, menus
-from flows.engine.nodes.base import Go, Handle, Node, Outcome, Stay
+from flows.engine.nodes.base import NEXT, Handle, Node, Outcome, Stay
 from flows.engine.work import Work
 from pytake.core.templating import Template
 
@@ -55,7 +55,7 @@ class Message(Node):
         if self.menu:
             return self.menu.enter(work)
         work.say(work.render(self.text.choose(work.env.language)))
-        return Go()
+        return NEXT
 
     def receive(self, work: Work, event: Event) -> Outcome:
         """Take the tapped button."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 from flows.engine.effects import HandOff
 from flows.engine.events import Event, Reply, TimerFired
 from flows.engine.fields import EMPTY, Fields, Wording
-from flows.engine.nodes.base import CallFlow, Finish, Go, Handle, JumpTo, Node, Outcome, Stay
+from flows.engine.nodes.base import NEXT, CallFlow, Finish, Go, Handle, JumpTo, Node, Outcome, Stay
 from flows.engine.work import NodeError, Work
 from pytake.core.clock import to_instant
 from pytake.core.expressions.evaluate import Expression, compile_expression
@@ -143,7 +143,7 @@ class Delay(Node):
         """Wake by the timer; a message interrupts if the author wants, else it waits unread by the flow."""
         match event:
             case TimerFired():
-                return Go()
+                return NEXT
             case Reply() if self.interrupts:
                 return Go("interrupted" if work.program.has_edge(self.id, "interrupted") else "next")
             case _:

@@ -11,7 +11,7 @@ from flows.engine import answers, phrases
 from flows.engine.events import Event, Reply, TimerFired
 from flows.engine.fields import EMPTY, Fields, Wording
 from flows.engine.nodes import menus
-from flows.engine.nodes.base import Go, Handle, Node, Outcome, Stay
+from flows.engine.nodes.base import NEXT, STAY, Handle, Node, Outcome
 from flows.engine.work import NodeError, Work
 from pytake.core import patterns
 from pytake.core.expressions.values import member, text_of, walk
@@ -88,7 +88,7 @@ class Question(Node):
             case Reply():
                 return self._typed(work, event)
             case _:
-                return Stay()
+                return STAY
 
     def _typed(self, work: Work, reply: Reply) -> Outcome:
         try:
@@ -96,7 +96,7 @@ class Question(Node):
         except answers.WrongAnswerError as exc:
             return self._wrong(work, exc.key, **exc.values)
         work.set(self.variable, value)
-        return Go()
+        return NEXT
 
     def _chosen(self, work: Work, reply: Reply) -> Outcome:
         option = menus.match(menus.shown(work), reply)
@@ -104,10 +104,10 @@ class Question(Node):
             return self._wrong(work, "choice")
         if option.id == MORE_ID:
             self._show_options(work, page=int(work.question.get("page", 0)) + 1)
-            return Stay()
+            return STAY
         both = {"value": option.value, "label": option.title}
         work.set(self.variable, both if self.store == "both" else both[self.store])
-        return Go()
+        return NEXT
 
     def _wrong(self, work: Work, key: str, **values: object) -> Outcome:
         outcome = self.patience.wrong(work, menus.complaint(work, self.error_message, key, **values))
@@ -118,7 +118,7 @@ class Question(Node):
         if self.response_type == "choice":
             menus.show_again(work)
         self.patience.arm(work)
-        return Stay()
+        return STAY
 
     def _show_options(self, work: Work, *, page: int) -> None:
         options = self._all_options(work)

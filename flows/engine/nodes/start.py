@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flows.engine.fields import EMPTY, Fields, Wording
-from flows.engine.nodes.base import Go, Node, Outcome
+from flows.engine.nodes.base import NEXT, Node, Outcome
 from flows.engine.work import Work
 from pytake.core.templating import Template
 
@@ -37,7 +37,7 @@ class Start(Node):
         """Greet and go on."""
         if self.greeting:
             work.say(work.render(self.greeting.choose(work.env.language)))
-        return Go()
+        return NEXT
 
     def templates(self) -> Iterable[Template]:
         """Return the greeting."""

@@ -235,7 +235,7 @@ def _now_plus(scope: Scope, days: Value) -> str:
 def _coupon(scope: Scope, prefix: Value = "", length: Value = 8) -> str:
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
     size = max(1, min(_whole(length), 32))
-    return text_of(prefix) + "".join(scope.rng.choice(alphabet) for _ in range(size))
+    return text_of(prefix) + "".join(scope.rng.choices(alphabet, k=size))
 
 
 def _uuid(scope: Scope) -> str:
