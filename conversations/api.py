@@ -103,8 +103,7 @@ class Handshake(APIView):
 
 
 def _refusal(exc: webhooks.RefusedError, request: Request) -> Response:
-    if exc.code != "WEBHOOK_INVALID_SIGNATURE":
-        metrics.WEBHOOKS.labels("refused").inc()
+    metrics.WEBHOOKS.labels("bad_signature" if exc.code == "WEBHOOK_INVALID_SIGNATURE" else "refused").inc()
     kind = "validation" if exc.status in {400, 411, 413} else "authentication"
     request_id = getattr(request._request, "request_id", "")  # DRF's way to the inner request
     error: dict[str, object] = {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
 from django.db import connection, transaction
 
 from conversations.models import WhatsAppNumber
@@ -17,6 +18,7 @@ from pytake.accounts import audit
 from pytake.accounts.models import Organization, User
 from pytake.infra import crypto, tenancy
 
+log = structlog.get_logger(__name__)
 CACHE_S: Final = 15.0
 
 
@@ -97,10 +99,7 @@ def access_token(number: WhatsAppNumber) -> str:
 def verify_tokens() -> list[str]:
     """Return the verify tokens of all active numbers (handshakes are rare)."""
     rows = _platform_rows("verify_token_envelope <> ''", [])
-    return [
-        crypto.decrypt(envelope, context=context(organization_id, "verify_token"))
-        for _, organization_id, _, _, envelope in rows
-    ]
+    return _opened((envelope, context(organization_id, "verify_token")) for _, organization_id, _, _, envelope in rows)
 
 
 def receivers(phone_number_ids: Iterable[str]) -> dict[str, Receiver]:
@@ -122,11 +121,11 @@ def forget(phone_number_id: str | None = None) -> None:
 def _load(phone_number_ids: list[str], *, until: float) -> None:
     if len(_cache) > 10_000:
         _cache.clear()
-    for key in phone_number_ids:
-        _cache[key] = (until, None)
     rows = _platform_rows("phone_number_id = ANY(%s)", [phone_number_ids])
-    for row in rows:
-        _cache[row[2]] = (until, _receiver(row))
+    # Written once they are known: other threads must not take "not looked up yet" for "not ours".
+    found = {row[2]: _receiver(row) for row in rows}
+    for key in phone_number_ids:
+        _cache[key] = (until, found.get(key))
 
 
 def _platform_rows(condition: str, values: list[Any]) -> list[tuple[uuid.UUID, uuid.UUID, str, list[str], str]]:
@@ -155,7 +154,16 @@ def all_receivers() -> list[Receiver]:
 
 def _receiver(row: tuple[uuid.UUID, uuid.UUID, str, list[str], str]) -> Receiver:
     number_id, organization_id, _, envelopes, _ = row
-    secrets = tuple(
-        crypto.decrypt(envelope, context=context(organization_id, "app_secret")).encode() for envelope in envelopes
-    )
-    return Receiver(number_id, organization_id, secrets)
+    secrets = _opened((envelope, context(organization_id, "app_secret")) for envelope in envelopes)
+    return Receiver(number_id, organization_id, tuple(secret.encode() for secret in secrets))
+
+
+def _opened(envelopes: Iterable[tuple[str, str]]) -> list[str]:
+    """Decrypt (envelope, context) pairs; what does not open is left out: it must not shut the door for all."""
+    found: list[str] = []
+    for envelope, owner in envelopes:
+        try:
+            found.append(crypto.decrypt(envelope, context=owner))
+        except crypto.DecryptionError:
+            log.error("number.unreadable_secret", context=owner)  # noqa: TRY400  # the trace says nothing more
+    return found
