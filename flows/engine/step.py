@@ -104,15 +104,15 @@ def step(program: Program, state: State, event: Event, env: Env) -> Turn:
 def _deliver(run: _Run, event: Event) -> Outcome | None:
     """Hand the event to the node that waits. None: it does not concern this session."""
     match event:
+        case Reply():
+            run.visits = {}
+            _find_late_menu(run, event)
         case Start(variables=variables):
             run.work.variables.update(variables)
             return JumpTo(run.work.program.start)
         case TimerFired(token=token):
             if token != run.work.question.get("token"):
                 return None
-        case Reply():
-            run.visits = {}
-            _find_late_menu(run, event)
     node = run.work.program.nodes.get(run.work.node_id)
     if node is None:
         return None

@@ -36,13 +36,13 @@ def _format_day(day: date, pattern: str) -> str:
 
 def parse_moment(text: str, pattern: str | None = None) -> date | datetime | None:
     """Return the date or datetime that a text means (pattern, ISO or DD/MM/YYYY), or None."""
-    stripped = text.strip()
     if pattern:
-        return _strptime(stripped, directives(pattern))
-    return _remembered(stripped) if len(stripped) <= _KEPT_MAX else _read(stripped)
+        return _strptime(text.strip(), directives(pattern))
+    return _remembered(text) if len(text) <= _KEPT_MAX else _read(text)
 
 
-def _read(stripped: str) -> date | datetime | None:
+def _read(text: str) -> date | datetime | None:
+    stripped = text.strip()
     try:
         return datetime.fromisoformat(stripped) if len(stripped) > 10 else date.fromisoformat(stripped)
     except ValueError:

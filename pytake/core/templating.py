@@ -308,6 +308,20 @@ def _getter(part: _Placeholder) -> Run:
     return run
 
 
+def filler(value: Any) -> Run:
+    """Return what fills in a JSON value as `fill` does; raises TemplateError for a text that cannot be read."""
+    if isinstance(value, str):
+        template = compile_template(value)
+        return _always(template.constant) if template.constant is not None else template.native
+    if isinstance(value, Mapping | list):
+        return lambda scope: fill(value, scope)
+    return _always(value)
+
+
+def _always(value: Value) -> Run:
+    return lambda _scope: value
+
+
 def fill(value: Any, scope: Scope) -> Any:
     """Return a JSON value with every text in it rendered, keeping native types of lone placeholders."""
     if isinstance(value, str):

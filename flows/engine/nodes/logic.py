@@ -11,9 +11,10 @@ from flows.engine.nodes.base import Go, Handle, Node, Outcome
 from flows.engine.work import NodeError, Work
 from pytake.core import patterns
 from pytake.core.expressions import operators
-from pytake.core.expressions.evaluate import Expression, compile_expression
+from pytake.core.expressions.calls import Run
+from pytake.core.expressions.evaluate import Expression, Scope, compile_expression
 from pytake.core.expressions.values import ExpressionError, number_of, plain
-from pytake.core.templating import Template, TemplateError, compile_template, fill
+from pytake.core.templating import Template, TemplateError, compile_template, fill, filler
 
 _NO_RIGHT = {"exists", "empty"}
 
@@ -26,12 +27,15 @@ class Rule:
     operator: str
     right: Any
     loose: bool
+    read_left: Run
+    read_right: Run
 
     def holds(self, work: Work) -> bool:
         """Return whether the rule is true now."""
         scope = work.scope()
         try:
-            return operators.compare(fill(self.left, scope), self.operator, fill(self.right, scope), loose=self.loose)
+            left, right = self.read_left(scope), self.read_right(scope)
+            return operators.compare(left, self.operator, right, loose=self.loose)
         except (patterns.PatternError, ExpressionError) as exc:
             raise NodeError("condition_failed", str(exc)) from exc
 
@@ -46,8 +50,10 @@ class Case:
 
     def holds(self, work: Work) -> bool:
         """Return whether the case is true now."""
-        results = (rule.holds(work) for rule in self.rules)
-        return any(results) if self.any_of else all(results)
+        for rule in self.rules:
+            if rule.holds(work) is self.any_of:
+                return self.any_of
+        return not self.any_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,10 @@ class Condition(Node):
 
     def enter(self, work: Work) -> Outcome:
         """Choose."""
-        return Go(next((case.handle for case in self.cases if case.holds(work)), self.default))
+        for case in self.cases:
+            if case.holds(work):
+                return Go(case.handle)
+        return Go(self.default)
 
     def templates(self) -> Iterable[Template]:
         """Return both sides of every rule."""
@@ -107,8 +116,7 @@ def _case(fields: Fields, *, handle: str) -> Case:
 def _rule(fields: Fields) -> Rule:
     operator = fields.one_of("operator", tuple(operators.OPERATORS), "==")
     left, right = fields.get("left"), fields.get("right")
-    for key, side in (("left", left), ("right", right)):
-        _check_template(fields, key, side)
+    read_left, read_right = _filler(fields, "left", left), _filler(fields, "right", right)
     if left is None:
         fields.fail("empty_rule", "the left side is missing", key="left", fix="Choose a variable.")
     if right is None and operator not in _NO_RIGHT and "right" not in fields.raw:
@@ -118,15 +126,15 @@ def _rule(fields: Fields) -> Rule:
             patterns.compile_pattern(right)
         except patterns.PatternError as exc:
             fields.fail("invalid_regex", str(exc), key="right", fix="Correct or simplify the pattern.")
-    return Rule(left, operator, right, fields.flag("loose"))
+    return Rule(left, operator, right, fields.flag("loose"), read_left, read_right)
 
 
-def _check_template(fields: Fields, key: str, value: Any) -> None:
-    if isinstance(value, str):
-        try:
-            compile_template(value)
-        except TemplateError as exc:
-            fields.fail("template_syntax", str(exc), key=key, fix="Correct the placeholder.")
+def _filler(fields: Fields, key: str, value: Any) -> Run:
+    try:
+        return filler(value)
+    except TemplateError as exc:
+        fields.fail("template_syntax", str(exc), key=key, fix="Correct the placeholder.")
+        return filler(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +145,22 @@ class Assignment:
     kind: str
     value: Any
     expression: Expression | None = None
+    template: Template | None = None
 
     def compute(self, work: Work) -> Any:
         """Return the new value."""
-        scope = work.scope()
+        if self.expression is not None:
+            return self.expression.evaluate(work.scope())
+        if self.kind == "static":
+            return self.value
+        return self._compute(work, work.scope())
+
+    def _compute(self, work: Work, scope: Scope) -> Any:
         match self.kind:
-            case "expression":
-                return self.expression.evaluate(scope) if self.expression is not None else None
-            case "template":
-                return compile_template(self.value).render(scope)
-            case "copy":
-                return compile_template("{{" + str(self.value) + "}}").native(scope)
+            case "template" if self.template is not None:
+                return self.template.render(scope)
+            case "copy" if self.template is not None:
+                return self.template.native(scope)
             case "append":
                 present = work.lookup(self.name)
                 return [*(present if isinstance(present, list) else []), fill(self.value, scope)]
@@ -155,7 +168,7 @@ class Assignment:
                 step = number_of(fill(self.value, scope))
                 return plain((number_of(work.lookup(self.name)) or 0) + (1 if step is None else step))
             case _:
-                return self.value
+                return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +212,8 @@ class SetVariable(Node):
     def templates(self) -> Iterable[Template]:
         """Return the texts of template rows."""
         for row in self.assignments:
-            if row.kind == "template":
-                yield compile_template(row.value)
+            if row.kind == "template" and row.template is not None:
+                yield row.template
 
     def assigns(self) -> Iterable[str]:
         """Return the names."""
@@ -216,17 +229,17 @@ _KINDS = ("static", "template", "expression", "copy", "append", "increment", "un
 
 def _assignment(fields: Fields) -> Assignment:
     name, kind = fields.word("name"), fields.one_of("kind", _KINDS, "static")
-    value, expression = fields.get("value"), None
+    value, expression, template = fields.get("value"), None, None
     if not name:
         fields.fail("empty_name", "the name is missing", key="name", fix="Name the variable.")
     try:
         if kind == "expression":
             expression = compile_expression(str(value or ""))
         elif kind == "template":
-            compile_template(str(value or ""))
             value = str(value or "")
+            template = compile_template(value)
         elif kind == "copy":
-            compile_template("{{" + str(value or "") + "}}")
+            template = compile_template("{{" + str(value or "") + "}}")
     except ExpressionError as exc:
         fields.fail("expression_syntax", str(exc), key="value", fix="Correct the expression.")
-    return Assignment(name, kind, value, expression)
+    return Assignment(name, kind, value, expression, template)

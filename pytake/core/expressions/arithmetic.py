@@ -26,8 +26,11 @@ def required_number(value: Value) -> Decimal:
 
 
 def _plus(left: Value, right: Value) -> Value:
-    if isinstance(left, str) and isinstance(right, str):
-        return _joined(left, right)
+    if type(left) is str and type(right) is str:
+        joined = left + right
+        if len(joined) > TEXT_MAX:
+            raise ExpressionError("the text is too long")
+        return joined
     if isinstance(left, list) and isinstance(right, list):
         if len(left) + len(right) > LIST_MAX:
             raise ExpressionError(f"a list holds at most {LIST_MAX} items")
@@ -36,14 +39,8 @@ def _plus(left: Value, right: Value) -> Value:
     if first is not None and second is not None:
         return first + second
     if isinstance(left, str) or isinstance(right, str):
-        return _joined(text_of(left), text_of(right))
+        return _plus(text_of(left), text_of(right))
     return required_number(left) + required_number(right)
-
-
-def _joined(left: str, right: str) -> str:
-    if len(left) + len(right) > TEXT_MAX:
-        raise ExpressionError("the text is too long")
-    return left + right
 
 
 def _within(left: Value, right: Value) -> bool:

@@ -19,8 +19,11 @@ _SMALL: Final = {Decimal, int, bool, float, type(None), Scope}
 _UNFIT: Final = (TypeError, ValueError, LookupError, OverflowError)
 
 
-def call(name: str, arguments: tuple[Run, ...]) -> Run:
-    """Return what calls a function with arguments; raises ExpressionError for one that does not exist."""
+def call(name: str, arguments: tuple[Run, ...], constants: tuple[Value, ...] = ()) -> Run:
+    """Return what calls a function with arguments; raises ExpressionError for one that does not exist.
+
+    `constants` are the values of the last arguments, when they are always the same and small.
+    """
     function = FUNCTIONS.get(name)
     if function is None:
         raise ExpressionError(f"there is no function {name!r}")
@@ -29,11 +32,20 @@ def call(name: str, arguments: tuple[Run, ...]) -> Run:
         arguments = (_itself, *arguments)
     match arguments:
         case (only,):
-            return _one(name, function, only)
-        case (first, second):
+            return _one(name, function, only, constants)
+        case (first, second) if not constants:
             return _two(name, function, first, second)
         case _:
-            return _any_number(name, function, arguments)
+            return _any_number(name, function, (*arguments, *(_always(value) for value in constants)))
+
+
+def is_small(value: Value) -> bool:
+    """Return whether going through a value costs nothing."""
+    return type(value) in _SMALL or (type(value) is str and len(value) < _TEXT_STEP)
+
+
+def _always(value: Value) -> Run:
+    return lambda _scope: value
 
 
 def _itself(scope: Scope) -> Scope:
@@ -44,8 +56,7 @@ def _any_number(name: str, function: Function, arguments: tuple[Run, ...]) -> Ru
     def run(scope: Scope) -> Value:
         values = [argument(scope) for argument in arguments]
         for value in values:
-            if type(value) not in _SMALL:
-                _pay(value, scope)
+            _pay(value, scope)
         try:
             return _bounded(function(*values))
         except ExpressionError:
@@ -56,19 +67,24 @@ def _any_number(name: str, function: Function, arguments: tuple[Run, ...]) -> Ru
     return run
 
 
-def _one(name: str, function: Function, argument: Run) -> Run:
-    """The most frequent cases do without a list of arguments."""
+def _one(name: str, function: Function, argument: Run, constants: tuple[Value, ...]) -> Run:
+    """The most frequent case: one argument varies."""
 
     def run(scope: Scope) -> Value:
         value = argument(scope)
-        if type(value) not in _SMALL:
+        kind = type(value)
+        if kind is str:
+            if len(value) >= _TEXT_STEP:
+                _pay(value, scope)
+        elif kind not in _SMALL:
             _pay(value, scope)
         try:
-            return _bounded(function(value))
+            result = function(value, *constants)
         except ExpressionError:
             raise
         except _UNFIT as exc:
             raise _unfit(name) from exc
+        return result if type(result) is str and len(result) < _TEXT_STEP else _bounded(result)
 
     return run
 
@@ -76,10 +92,8 @@ def _one(name: str, function: Function, argument: Run) -> Run:
 def _two(name: str, function: Function, first: Run, second: Run) -> Run:
     def run(scope: Scope) -> Value:
         one, other = first(scope), second(scope)
-        if type(one) not in _SMALL:
-            _pay(one, scope)
-        if type(other) not in _SMALL:
-            _pay(other, scope)
+        _pay(one, scope)
+        _pay(other, scope)
         try:
             return _bounded(function(one, other))
         except ExpressionError:
@@ -99,7 +113,7 @@ def _pay(argument: Value, scope: Scope) -> None:
     if type(argument) is str:
         if len(argument) >= _TEXT_STEP:
             scope.budget.spend(len(argument) // _TEXT_STEP)
-    elif isinstance(argument, list | Mapping):
+    elif type(argument) not in _SMALL and isinstance(argument, (list, Mapping)):
         scope.budget.spend(len(argument))
 
 
@@ -108,6 +122,6 @@ def _bounded(value: Value) -> Value:
     if kind is str:
         if len(value) > TEXT_MAX:
             raise ExpressionError("the text is too long")
-    elif kind not in _SMALL and isinstance(value, list | Mapping) and len(value) > LIST_MAX:
+    elif kind not in _SMALL and isinstance(value, (list, Mapping)) and len(value) > LIST_MAX:
         raise ExpressionError(f"a list holds at most {LIST_MAX} items")
     return value

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pytake.core.expressions.arithmetic import OPERATIONS, negated
-from pytake.core.expressions.calls import Run, call
+from pytake.core.expressions.calls import Run, call, is_small
 from pytake.core.expressions.functions import PURE
 from pytake.core.expressions.parser import Binary, Call, Choice, Items, Literal, Node, Pairs, Path, Unary
 from pytake.core.expressions.scope import STEPS_MAX, Budget, Scope
@@ -200,6 +200,9 @@ def _lazy(operator: str, right: Closure) -> _Link | None:
 
 def _eager(operator: str, right: Closure) -> _Link:
     operation, run = OPERATIONS[operator], right.run
+    if right.constant:
+        fixed = run(_NO_SCOPE)
+        return lambda left, _scope: operation(left, fixed)
 
     def link(left: Value, scope: Scope) -> Value:
         other = run(scope)
@@ -223,10 +226,23 @@ def _choice(condition: Closure, then: Closure, otherwise: Closure) -> Closure:
 
 
 def _call(name: str, arguments: list[Closure]) -> Closure:
-    run = call(name, tuple(argument.run for argument in arguments))
+    constants = _trailing_constants(arguments)
+    varying = arguments[: len(arguments) - len(constants)]
+    run = call(name, tuple(argument.run for argument in varying), constants)
     closure = Closure(run, 1 + sum(argument.steps for argument in arguments))
     constant = name in PURE and all(argument.constant for argument in arguments)
     return _folded(closure) if constant else closure
+
+
+def _trailing_constants(arguments: list[Closure]) -> tuple[Value, ...]:
+    """Return the small constants that end the arguments, but for the first argument."""
+    found: list[Value] = []
+    for argument in reversed(arguments[1:]):
+        value = argument.run(_NO_SCOPE) if argument.constant else _NO_SCOPE
+        if value is _NO_SCOPE or not is_small(value):
+            break
+        found.insert(0, value)
+    return tuple(found)
 
 
 def _items(items: list[Closure]) -> Closure:

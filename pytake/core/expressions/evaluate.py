@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from pytake.core.expressions.closures import Closure, closure_of
-from pytake.core.expressions.parser import Node, parse
+from pytake.core.expressions.parser import Node, Path, parse
 from pytake.core.expressions.scope import STEPS_MAX, Budget, Scope
 from pytake.core.expressions.values import TEXT_MAX, ExpressionError, Value, plain
 
@@ -23,10 +23,14 @@ class Expression:
 
     tree: Node
     _closure: Closure = field(repr=False, compare=False)
+    # Names alone: nothing to calculate.
+    _is_path: bool = field(default=False, repr=False, compare=False)
 
     def evaluate(self, scope: Scope) -> Value:
         """Return the value as JSON can hold it; raises ExpressionError."""
         scope.budget.spend(self._closure.steps)
+        if self._is_path:
+            return plain(self._closure.run(scope))
         before = getcontext()
         # Faster than localcontext, which copies; nothing that runs here changes the context's settings.
         setcontext(_ARITHMETIC)
@@ -45,7 +49,8 @@ class Expression:
 def compile_tree(tree: Node) -> Expression:
     """Return a tree in the form that runs."""
     with localcontext(_ARITHMETIC):
-        return Expression(tree, closure_of(tree))
+        is_path = isinstance(tree, Path) and all(isinstance(key, str) for key in tree.keys)
+        return Expression(tree, closure_of(tree), is_path)
 
 
 @lru_cache(maxsize=4096)

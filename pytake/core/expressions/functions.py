@@ -228,6 +228,10 @@ def _weekday(value: Value) -> int:
     return _day(value).isoweekday()
 
 
+def _format_date(value: Value, pattern: Value = "DD/MM/YYYY") -> str:
+    return format_moment(_moment(value), text_of(pattern))
+
+
 def _now_plus(scope: Scope, days: Value) -> str:
     return (scope.local.date() + timedelta(days=_whole(days))).isoformat()
 
@@ -299,8 +303,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "add_hours": _add_hours,
     "diff_days": lambda a, b: (_day(b) - _day(a)).days,
     "weekday": _weekday,
-    "format_date": lambda value, pattern="DD/MM/YYYY": format_moment(_moment(value), text_of(pattern)),
-    "is_business_day": lambda value: _weekday(value) <= 5,
+    "format_date": _format_date,
+    "is_business_day": lambda value: _day(value).isoweekday() <= 5,
     "coalesce": _coalesce,
     "type": _type,
     "is_empty": is_empty,
