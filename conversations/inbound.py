@@ -36,6 +36,7 @@ from pytake.infra.nudge import nudge
 log = structlog.get_logger(__name__)
 ITEMS_MAX: Final = 2000
 NUMBERS_A_ROUND: Final = 50
+CROWD: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,21 @@ class Waiting:
 def process_waiting(*, now: datetime, until: datetime, clock: Any) -> int:
     """Process deliveries of all numbers until none is new or `clock()` reaches `until`. Returns how many."""
     total = 0
-    while True:
-        round_total = 0
-        for waiting in numbers_waiting():
-            round_total += process_number(waiting, now=clock())
-            if clock() >= until:
-                return total + round_total
-        total += round_total
-        if not round_total:
-            return total
+    while taken := process_round(until=until, clock=clock):
+        total += taken
+        if clock() >= until:
+            break
+    return total
+
+
+def process_round(*, until: datetime, clock: Any) -> int:
+    """Process a slice of each number that has new deliveries. Returns how many deliveries."""
+    total = 0
+    for waiting in numbers_waiting():
+        total += process_number(waiting, now=clock())
+        if clock() >= until:
+            break
+    return total
 
 
 def numbers_waiting() -> list[Waiting]:
@@ -106,7 +113,8 @@ def _process(deliveries: Sequence[WebhookEvent], waiting: Waiting, *, now: datet
         work.extend(_entries(items, delivery, numbers))
     _take_in(work, waiting.organization_id, now=now)
     WebhookEvent.objects.filter(pk__in=done).update(state=WebhookEvent.State.DONE)
-    if any(entry.item.kind == "message" for entry in work):
+    if sum(entry.item.kind == "message" for entry in work) >= CROWD:
+        # Whoever processes handles a few messages right afterwards; with a crowd another worker may help.
         nudge("conversations.handle_messages", organization_id=str(waiting.organization_id))
     return len(deliveries)
 

@@ -119,9 +119,10 @@ def commit(messages: Sequence[Message], *, now: datetime) -> None:
         return
     bulk.insert(Message, messages)
     _touch_conversations(messages, now=now)
-    events.emit_many(announcements.of_messages(messages, now=now))
+    # After the commit these happen in this order: sending does not wait until pages have been told.
     for number_id in {message.number_id for message in messages}:
         nudge("conversations.send_messages", number_id=str(number_id))
+    events.emit_many(announcements.of_messages(messages, now=now))
 
 
 _TOUCH = """

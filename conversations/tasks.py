@@ -16,10 +16,13 @@ BUDGET: Final = timedelta(seconds=20)
 
 @shared_task(name="conversations.process_webhooks")
 def process_webhooks(**_: Any) -> None:
-    """Read new deliveries, then handle the messages they brought."""
+    """Read new deliveries and handle what they brought, by turns: nobody waits for the end of a stream."""
     until = timezone.now() + BUDGET
-    inbound.process_waiting(now=timezone.now(), until=until, clock=timezone.now)
-    handling.handle_waiting(until=until, clock=timezone.now)
+    while timezone.now() < until:
+        taken = inbound.process_round(until=until, clock=timezone.now)
+        handled = handling.handle_waiting(until=until, clock=timezone.now)
+        if not taken and not handled:
+            break
 
 
 @shared_task(name="conversations.handle_messages")
