@@ -55,7 +55,7 @@ def _run() -> int:
     data.mkdir(parents=True, exist_ok=True)
     _empty(data / "metrics")
     (data / "static").mkdir(exist_ok=True)
-    supervisor = Supervisor(folder=ROOT, logs=data / "logs")
+    supervisor = Supervisor(folder=ROOT, logs=data / "logs", held=[])
     postgres = Postgres(data) if "DATABASE_URL" not in os.environ else None
     valkey = Valkey() if "REDIS_URL" not in os.environ else None
     try:
@@ -67,10 +67,12 @@ def _run() -> int:
             _start_processes(supervisor, web, realtime, simulator)
             _wait_until_ready(supervisor, web, realtime, simulator)
             _welcome(web, simulator, password or os.environ.get("DEMO_PASSWORD", ""))
+            supervisor.release()
             supervisor.watch()
     except (Interrupted, KeyboardInterrupt):
         print("\nStopping …", flush=True)
     finally:
+        supervisor.release()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         supervisor.stop()

@@ -53,6 +53,8 @@ class Supervisor:
     guarded: dict[str, tuple[Callable[[], bool], Callable[[], None]]] = field(default_factory=dict)
     stopping: bool = False
     colour: bool = field(default_factory=sys.stdout.isatty)
+    # Lines kept back while something else is being written to the terminal.
+    held: list[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, name: str, text: str) -> None:
@@ -62,7 +64,17 @@ class Supervisor:
         with self._lock:
             if self.colour:
                 label = f"\033[{COLOURS[index % len(COLOURS)]}m{label}\033[0m"
-            print(f"{label}{text}", flush=True)  # noqa: T201  # the terminal is what this is for
+            if self.held is None:
+                print(f"{label}{text}", flush=True)  # noqa: T201  # the terminal is what this is for
+            else:
+                self.held.append(f"{label}{text}")
+
+    def release(self) -> None:
+        """Print what was kept back, and from now on everything at once."""
+        with self._lock:
+            for line in self.held or []:
+                print(line, flush=True)  # noqa: T201  # see above
+            self.held = None
 
     def start(self, child: Child) -> None:
         """Start a child and forward what it prints."""

@@ -8,8 +8,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pytest
-
 from tests.crash.running import Running
 
 CONVERSATIONS: Final = int(os.environ.get("CRASH_CONVERSATIONS", "1000"))
@@ -59,8 +57,7 @@ class Aftermath:
     unfinished: dict[str, int]
 
 
-@pytest.fixture(scope="module")
-def aftermath(running: Running) -> Aftermath:
+def crash(running: Running) -> Aftermath:
     """Let people write, kill one after the other, wait until everything has come to rest."""
     running.simulate("config", WORLD, method="PUT")
     # A number of the highest tier: the crowd is through in seconds.
@@ -156,17 +153,29 @@ def _look(running: Running, before: int) -> Aftermath:
     )
 
 
-def test_every_message_is_stored_once(aftermath: Aftermath) -> None:
+def test_kills_in_the_middle_of_a_thousand_conversations_lose_and_double_nothing(running: Running) -> None:
+    aftermath = crash(running)
+
+    every_message_is_stored_once(aftermath)
+    nothing_was_sent_twice(aftermath)
+    every_message_was_answered_once(aftermath)
+    every_answer_is_in_the_ledger_or_listed_as_unconfirmed(aftermath)
+    nobody_tapped_without_a_menu_and_everybody_with_one(aftermath)
+    the_statuses_are_settled(aftermath)
+    nothing_was_given_up(running)
+
+
+def every_message_is_stored_once(aftermath: Aftermath) -> None:
     assert len(aftermath.inbound) == aftermath.written >= CONVERSATIONS
     assert len({wamid for wamid, _, _ in aftermath.inbound}) == aftermath.written
 
 
-def test_nothing_was_sent_twice(aftermath: Aftermath) -> None:
+def nothing_was_sent_twice(aftermath: Aftermath) -> None:
     assert [callback for callback, times in aftermath.ledger.items() if times > 1] == []
     assert [row for row in aftermath.outbound.values() if row.accepted > 1] == []
 
 
-def test_every_message_was_answered_once(aftermath: Aftermath) -> None:
+def every_message_was_answered_once(aftermath: Aftermath) -> None:
     """Each "oi" and each tap has its answers, decided exactly once."""
     kinds = Counter[tuple[str, str]]((person, kind) for _, kind, person in aftermath.inbound)
     decided = Counter(row.person for row in aftermath.outbound.values())
@@ -178,7 +187,7 @@ def test_every_message_was_answered_once(aftermath: Aftermath) -> None:
     assert {person: decided[person] for person in expected} == expected
 
 
-def test_every_answer_is_in_the_ledger_or_listed_as_unconfirmed(aftermath: Aftermath) -> None:
+def every_answer_is_in_the_ledger_or_listed_as_unconfirmed(aftermath: Aftermath) -> None:
     in_ledger = {key for key in aftermath.outbound if key in aftermath.ledger}
     unconfirmed = {row.id for row in aftermath.outbound.values() if row.state in {"unknown", "abandoned"}}
     silent = {key for key in in_ledger if not aftermath.outbound[key].accepted}
@@ -191,18 +200,18 @@ def test_every_answer_is_in_the_ledger_or_listed_as_unconfirmed(aftermath: After
     assert set(aftermath.ledger) - set(aftermath.outbound) == set()
 
 
-def test_nobody_tapped_without_a_menu_and_everybody_with_one(aftermath: Aftermath) -> None:
+def nobody_tapped_without_a_menu_and_everybody_with_one(aftermath: Aftermath) -> None:
     taps = sum(kind == "interactive" for _, kind, _ in aftermath.inbound)
     assert CONVERSATIONS * 0.5 < taps <= CONVERSATIONS
 
 
-def test_the_statuses_are_settled(aftermath: Aftermath) -> None:
+def the_statuses_are_settled(aftermath: Aftermath) -> None:
     assert aftermath.unfinished == {"delivery": 0, "unhandled": 0, "outbound": 0}
     wrong = [row for key, row in aftermath.outbound.items() if key in aftermath.ledger and row.status != "read"]
     assert wrong == []
 
 
-def test_nothing_was_given_up(running: Running, aftermath: Aftermath) -> None:
+def nothing_was_given_up(running: Running) -> None:
     dead: Any = running.rows(
         """
         SELECT 'delivery', count(*) FROM conversations_webhookevent WHERE state = 'dead'
