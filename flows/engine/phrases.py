@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -59,5 +60,10 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
 
 def say(key: str, language: str, **values: object) -> str:
     """Return a phrase; Portuguese for languages we do not speak."""
+    return _phrase(key, language).format(**values) if values else _phrase(key, language)
+
+
+@lru_cache(maxsize=1024)
+def _phrase(key: str, language: str) -> str:
     phrases = PHRASES.get(language.lower()) or PHRASES["en" if language.lower().startswith("en") else "pt-br"]
-    return phrases[key].format(**values)
+    return phrases[key]

@@ -14,7 +14,7 @@ from flows.engine.nodes import menus
 from flows.engine.nodes.base import NEXT, STAY, Handle, Node, Outcome
 from flows.engine.work import NodeError, Work
 from pytake.core import patterns
-from pytake.core.expressions.values import member, text_of, walk
+from pytake.core.expressions.values import text_of, walk
 from pytake.core.templating import Template, compile_template
 
 MORE_ID = "__more__"
@@ -125,7 +125,7 @@ class Question(Node):
         if not options:
             raise NodeError("no_options", f"{self.options_from or 'options'} holds nothing to choose from")
         body = work.render(self.text.choose(work.env.language))
-        shown = _page(options, page, more=phrases.say("more", work.env.language))
+        shown = options if len(options) <= content.ROWS_MAX else _page(options, page, work.env.language)
         work.question["page"] = page if shown is not options else 0
         try:
             menu = menus.ready(self._as_content(work, body, shown), shown)
@@ -159,8 +159,9 @@ class Question(Node):
         items = walk(work.lookup, tuple(self.options_from.split(".")))
         found = []
         for index, item in enumerate(items if isinstance(items, list) else [], start=1):
-            value = member(item, self.value_field) if isinstance(item, dict) else item
-            label = member(item, self.label_field) if isinstance(item, dict) else item
+            value, label = item, item
+            if isinstance(item, dict):
+                value, label = item.get(self.value_field), item.get(self.label_field)
             found.append(menus.Option(text_of(value or index)[:200], text_of(label or value), value))
         return found
 
@@ -180,13 +181,11 @@ class Question(Node):
         return self.text.choose("pt-br").source
 
 
-def _page(options: list[menus.Option], page: int, *, more: str) -> list[menus.Option]:
-    """Return ten options, or nine and one that leads to the next page."""
-    if len(options) <= content.ROWS_MAX:
-        return options
+def _page(options: list[menus.Option], page: int, language: str) -> list[menus.Option]:
+    """Return nine options and one that leads to the next page."""
     size = content.ROWS_MAX - 1
     start = page * size if page * size < len(options) else 0
-    return [*options[start : start + size], menus.Option(MORE_ID, more)]
+    return [*options[start : start + size], menus.Option(MORE_ID, phrases.say("more", language))]
 
 
 def _rules(fields: Fields) -> answers.Rules:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Final, TypeAlias
 
-from pytake.core.expressions.functions import CLOCKED, FUNCTIONS, Function
+from pytake.core.expressions.functions import CLOCKED, FUNCTIONS, OF_DAYS, Function
 from pytake.core.expressions.scope import Scope
 from pytake.core.expressions.values import LIST_MAX, TEXT_MAX, ExpressionError, Value
 
@@ -16,6 +17,8 @@ Run: TypeAlias = Callable[[Scope], Value]
 _TEXT_STEP: Final = 256
 # Types whose values never cost more than the step of their own.
 _SMALL: Final = {Decimal, int, bool, float, type(None), Scope}
+# 2026-12-24
+_DAY_LENGTH: Final = 10
 _UNFIT: Final = (TypeError, ValueError, LookupError, OverflowError)
 
 
@@ -30,13 +33,37 @@ def call(name: str, arguments: tuple[Run, ...], constants: tuple[Value, ...] = (
     if name in CLOCKED:
         # The scope takes part like an argument.
         arguments = (_itself, *arguments)
+    checked = _checked(name, function)
     match arguments:
+        case (only,) if name in OF_DAYS:
+            return _of_day(_remembering(name), checked, only, constants)
         case (only,):
-            return _one(name, function, only, constants)
+            return _one(checked, only, constants)
         case (first, second) if not constants:
-            return _two(name, function, first, second)
+            return _two(checked, first, second)
         case _:
-            return _any_number(name, function, (*arguments, *(_always(value) for value in constants)))
+            return _any_number(checked, (*arguments, *(_always(value) for value in constants)))
+
+
+def _checked(name: str, function: Function) -> Function:
+    """Return the function with its result bounded and its errors worded for authors."""
+
+    def checked(*arguments: Value) -> Value:
+        try:
+            result = function(*arguments)
+        except ExpressionError:
+            raise
+        except _UNFIT as exc:
+            raise ExpressionError(f"{name}() cannot take these arguments") from exc
+        return result if type(result) is str and len(result) < _TEXT_STEP else _bounded(result)
+
+    return checked
+
+
+@cache
+def _remembering(name: str) -> Function:
+    """Return a function of days that remembers: flows ask about the days of this week again and again."""
+    return lru_cache(maxsize=2048, typed=True)(_checked(name, FUNCTIONS[name]))
 
 
 def is_small(value: Value) -> bool:
@@ -52,22 +79,27 @@ def _itself(scope: Scope) -> Scope:
     return scope
 
 
-def _any_number(name: str, function: Function, arguments: tuple[Run, ...]) -> Run:
+def _any_number(function: Function, arguments: tuple[Run, ...]) -> Run:
     def run(scope: Scope) -> Value:
         values = [argument(scope) for argument in arguments]
         for value in values:
             _pay(value, scope)
-        try:
-            return _bounded(function(*values))
-        except ExpressionError:
-            raise
-        except _UNFIT as exc:
-            raise _unfit(name) from exc
+        return function(*values)
 
     return run
 
 
-def _one(name: str, function: Function, argument: Run, constants: tuple[Value, ...]) -> Run:
+def _two(function: Function, first: Run, second: Run) -> Run:
+    def run(scope: Scope) -> Value:
+        one, other = first(scope), second(scope)
+        _pay(one, scope)
+        _pay(other, scope)
+        return function(one, other)
+
+    return run
+
+
+def _one(function: Function, argument: Run, constants: tuple[Value, ...]) -> Run:
     """The most frequent case: one argument varies."""
 
     def run(scope: Scope) -> Value:
@@ -78,34 +110,20 @@ def _one(name: str, function: Function, argument: Run, constants: tuple[Value, .
                 _pay(value, scope)
         elif kind not in _SMALL:
             _pay(value, scope)
-        try:
-            result = function(value, *constants)
-        except ExpressionError:
-            raise
-        except _UNFIT as exc:
-            raise _unfit(name) from exc
-        return result if type(result) is str and len(result) < _TEXT_STEP else _bounded(result)
+        return function(value, *constants)
 
     return run
 
 
-def _two(name: str, function: Function, first: Run, second: Run) -> Run:
+def _of_day(remembered: Function, function: Function, argument: Run, constants: tuple[Value, ...]) -> Run:
     def run(scope: Scope) -> Value:
-        one, other = first(scope), second(scope)
-        _pay(one, scope)
-        _pay(other, scope)
-        try:
-            return _bounded(function(one, other))
-        except ExpressionError:
-            raise
-        except _UNFIT as exc:
-            raise _unfit(name) from exc
+        value = argument(scope)
+        if type(value) is str and len(value) == _DAY_LENGTH:
+            return remembered(value, *constants)
+        _pay(value, scope)
+        return function(value, *constants)
 
     return run
-
-
-def _unfit(name: str) -> ExpressionError:
-    return ExpressionError(f"{name}() cannot take these arguments")
 
 
 def _pay(argument: Value, scope: Scope) -> None:

@@ -324,4 +324,6 @@ def _arity(name: str, function: Function) -> range:
 
 _ARGUMENTS_MAX: Final = 100
 ARITIES: Final[Mapping[str, range]] = {name: _arity(name, function) for name, function in FUNCTIONS.items()}
+# Functions that take a day, or a text that means one, and little else.
+OF_DAYS: Final = {"add_days", "format_date", "is_business_day", "weekday"}
 PURE: Final = FUNCTIONS.keys() - CLOCKED
