@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 from django.db import connection
 from psycopg.types.json import Jsonb
 
@@ -127,7 +128,7 @@ def apply(number: WhatsAppNumber, statuses: Sequence[Status], *, now: datetime) 
     with connection.cursor() as cursor:
         cursor.execute(_APPLY, _columns(number, statuses, now))
         rows = cursor.fetchall()
-    return raise_messages(number, [_Seen(*row) for row in rows], now=now)
+    return raise_messages(number, [_seen(*row) for row in rows], now=now)
 
 
 def _columns(number: WhatsAppNumber, statuses: Sequence[Status], now: datetime) -> dict[str, Any]:
@@ -158,6 +159,12 @@ class _Seen:
     at: datetime
     errors: Any
     pricing: Any
+
+
+def _seen(message_id: uuid.UUID, wamid: str, status: str, at: datetime, errors: Any, pricing: Any) -> _Seen:
+    """Return a row of the database; Django gives JSON columns of plain statements as text."""
+    errors, pricing = (orjson.loads(value) if isinstance(value, str) else value for value in (errors, pricing))
+    return _Seen(message_id, wamid, status, at, errors, pricing)
 
 
 def raise_messages(number: WhatsAppNumber, seen: Sequence[_Seen], *, now: datetime) -> int:
@@ -237,4 +244,4 @@ def match_parked(number: WhatsAppNumber, accepted: Mapping[uuid.UUID, str], *, n
     with connection.cursor() as cursor:
         cursor.execute(_PARKED, {"ids": list(accepted), "wamids": list(accepted.values()), "number": number.pk})
         rows = cursor.fetchall()
-    return raise_messages(number, [_Seen(*row) for row in rows], now=now)
+    return raise_messages(number, [_seen(*row) for row in rows], now=now)
