@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from conversations import content
 from flows.engine import phrases
@@ -17,6 +17,7 @@ from pytake.core.expressions.values import member, text_of, walk
 from pytake.core.templating import Template
 from pytake.core.text import fold
 
+_Buttons: TypeAlias = tuple[list[menus.Option], tuple[content.Button, ...]]
 # Contacts may name any language; a menu is kept for the first few.
 _LANGUAGES_KEPT = 8
 
@@ -115,6 +116,8 @@ class Buttons(_Menu):
     header: Wording = EMPTY
     footer: Wording = EMPTY
     buttons: tuple[Choice, ...] = ()
+    # The buttons as they are sent, by language, when their titles have no placeholders.
+    _made: dict[str, _Buttons] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, fields: Fields, *, id: str, label: str) -> Buttons:  # noqa: A002  # the word of the schema
@@ -131,6 +134,12 @@ class Buttons(_Menu):
             patience=menus.patience(fields),
         )
 
+    def _make(self, work: Work) -> _Buttons:
+        made = _buttons(self.buttons, work)
+        if len(self._made) < _LANGUAGES_KEPT and all(button.title.is_constant for button in self.buttons):
+            self._made[work.env.language] = made
+        return made
+
     def handles(self) -> tuple[Handle, ...]:
         """Return one exit a button."""
         return (*(Handle(button.id) for button in self.buttons), *self.patience.handles())
@@ -138,15 +147,12 @@ class Buttons(_Menu):
     def compose(self, work: Work) -> tuple[content.Content, list[menus.Option]]:
         """Return body and buttons."""
         language = work.env.language
-        options = [
-            menus.Option(button.id, work.render(button.title.choose(language))[: content.BUTTON_TITLE_MAX])
-            for button in self.buttons
-        ]
+        options, buttons = self._made.get(language) or self._make(work)
         message = content.Buttons(
             body=work.render(self.body.choose(language))[: content.BUTTON_BODY_MAX],
             header=work.render(self.header.choose(language))[: content.HEADER_MAX],
             footer=work.render(self.footer.choose(language))[: content.FOOTER_MAX],
-            buttons=tuple(content.Button(id=option.id, title=option.title) for option in options),
+            buttons=buttons,
         )
         return message, options
 
@@ -162,6 +168,14 @@ class Buttons(_Menu):
     def excerpt(self) -> str:
         """Return the body."""
         return self.body.choose("pt-br").source
+
+
+def _buttons(choices: tuple[Choice, ...], work: Work) -> _Buttons:
+    options = [
+        menus.Option(choice.id, work.render(choice.title.choose(work.env.language))[: content.BUTTON_TITLE_MAX])
+        for choice in choices
+    ]
+    return options, tuple(content.Button(id=option.id, title=option.title) for option in options)
 
 
 def read_buttons(fields: Fields) -> tuple[Choice, ...]:
