@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`manage.py up` with the demo's data; leases are short, so that what a crash left is found soon."""
-    installation = Running(tmp_path_factory.mktemp("up"), environment={"SEND_LEASE": "15"})
+    installation = Running(tmp_path_factory.mktemp("up"), environment={"SEND_LEASE": "1"})
     try:
         installation.start()
         yield installation
