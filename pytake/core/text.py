@@ -7,6 +7,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+_OTHERS: Final = re.compile(r"[^a-z0-9]+")
 _SPACES: Final = re.compile(r"\s+")
 _BREAKS: Final = ("\n\n", "\n", ". ", "! ", "? ", " ")
 
@@ -19,6 +20,8 @@ def without_accents(text: str) -> str:
 @lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """Return the form in which answers are compared: no case, accents, emoji, punctuation, doubled spaces."""
+    if text.isascii():
+        return _OTHERS.sub(" ", text.lower()).strip()
     plain = without_accents(text).casefold()
     kept = "".join(letter if unicodedata.category(letter)[0] in "LN" else " " for letter in plain)
     return _SPACES.sub(" ", kept).strip()

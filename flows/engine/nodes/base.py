@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final, TypeAlias
 
 from flows.engine.events import Event
@@ -67,6 +68,12 @@ class Finish:
 NEXT: Final = Go()
 STAY: Final = Stay()
 Outcome: TypeAlias = Go | Stay | JumpTo | CallFlow | Finish
+
+
+@lru_cache(maxsize=4096)
+def leaving_by(handle: str) -> Go:
+    """Return the outcome of leaving by a handle; there are few, and they are needed all the time."""
+    return Go(handle)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

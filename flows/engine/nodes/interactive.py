@@ -11,7 +11,7 @@ from flows.engine import phrases
 from flows.engine.events import Event, Reply, TimerFired
 from flows.engine.fields import EMPTY, Fields, Wording
 from flows.engine.nodes import menus
-from flows.engine.nodes.base import STAY, Go, Handle, Node, Outcome
+from flows.engine.nodes.base import STAY, Handle, Node, Outcome, leaving_by
 from flows.engine.work import NodeError, Work
 from pytake.core.expressions.values import member, text_of, walk
 from pytake.core.templating import Template
@@ -80,12 +80,12 @@ class _Menu(Node):
             case TimerFired():
                 return self.patience.overdue(work)
             case Reply():
-                option = menus.match(menus.shown(work), event)
+                option = menus.chosen(work, event)
                 if option is None:
                     return self._wrong(work)
                 if self.variable:
                     work.set(self.variable, option.value if option.value is not None else _chosen(option))
-                return Go(self.exit_for(option))
+                return leaving_by(self.exit_for(option))
             case _:
                 return STAY
 

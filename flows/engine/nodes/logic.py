@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from flows.engine.fields import Fields
-from flows.engine.nodes.base import Go, Handle, Node, Outcome
+from flows.engine.nodes.base import NEXT, Go, Handle, Node, Outcome, leaving_by
 from flows.engine.work import NodeError, Work
 from pytake.core import patterns
 from pytake.core.expressions import operators
@@ -88,8 +88,8 @@ class Condition(Node):
         """Choose."""
         for case in self.cases:
             if case.holds(work):
-                return Go(case.handle)
-        return Go(self.default)
+                return leaving_by(case.handle)
+        return leaving_by(self.default)
 
     def templates(self) -> Iterable[Template]:
         """Return both sides of every rule."""
@@ -207,7 +207,7 @@ class SetVariable(Node):
                 work.variables[row.name] = None
         if failed and work.program.has_edge(self.id, "error"):
             return Go("error", error_code=failed)
-        return Go("next", error_code=failed)
+        return Go("next", error_code=failed) if failed else NEXT
 
     def templates(self) -> Iterable[Template]:
         """Return the texts of template rows."""

@@ -18,6 +18,7 @@ from pytake.core.text import fold
 
 ATTEMPTS_MAX = 10
 PREFIX_MIN = 3
+NUMBER_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,27 +137,27 @@ def show(work: Work, menu: Shown) -> None:
             return
 
 
-def shown(work: Work) -> list[Option]:
-    """Return the options that were shown."""
-    return [Option(item["id"], item["title"], item.get("value")) for item in work.question.get("options", [])]
-
-
-def match(options: Sequence[Option], reply: Reply) -> Option | None:
-    """Return the option that a reply means: its id, number, title, value, or a unique beginning of a title."""
+def chosen(work: Work, reply: Reply) -> Option | None:
+    """Return the option shown that a reply means: its id, number, title, value, or a unique beginning of a title."""
+    shown = work.question.get("options", [])
     if reply.reply_id:
-        for option in options:
-            if option.id == reply.reply_id:
-                return option
+        for item in shown:
+            if item["id"] == reply.reply_id:
+                return _option(item)
     answer = fold(reply.text)
     if not answer:
         return None
-    if answer.isdigit() and 1 <= int(answer) <= len(options) and len(answer) < 4:
-        return options[int(answer) - 1]
-    for option in options:
-        if answer in {fold(option.title), fold(option.id), fold(str(option.value or ""))}:
-            return option
-    begins = [option for option in options if len(answer) >= PREFIX_MIN and fold(option.title).startswith(answer)]
-    return begins[0] if len(begins) == 1 else None
+    if len(answer) <= NUMBER_DIGITS and answer.isdecimal() and 1 <= int(answer) <= len(shown):
+        return _option(shown[int(answer) - 1])
+    for item in shown:
+        if answer in {fold(item["title"]), fold(item["id"]), fold(str(item.get("value") or ""))}:
+            return _option(item)
+    begins = [item for item in shown if len(answer) >= PREFIX_MIN and fold(item["title"]).startswith(answer)]
+    return _option(begins[0]) if len(begins) == 1 else None
+
+
+def _option(stored: Mapping[str, Any]) -> Option:
+    return Option(stored["id"], stored["title"], stored.get("value"))
 
 
 def show_again(work: Work) -> None:

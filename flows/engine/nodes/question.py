@@ -99,7 +99,7 @@ class Question(Node):
         return NEXT
 
     def _chosen(self, work: Work, reply: Reply) -> Outcome:
-        option = menus.match(menus.shown(work), reply)
+        option = menus.chosen(work, reply)
         if option is None:
             return self._wrong(work, "choice")
         if option.id == MORE_ID:
