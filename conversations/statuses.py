@@ -47,13 +47,13 @@ class Status:
 def read(payload: Mapping[str, Any], *, now: datetime) -> Status | None:
     """Return the status of an item; None when it lacks id or status, or is of a kind we ignore."""
     wamid, status = payload.get("id"), payload.get("status")
-    if not isinstance(wamid, str) or not wamid or status not in RANKS:
+    if not isinstance(wamid, str) or not wamid or not isinstance(status, str) or status not in RANKS:
         return None
     participant = payload.get("recipient_participant_id") or payload.get("recipient_participant_user_id") or ""
     errors, pricing = payload.get("errors"), payload.get("pricing")
     return Status(
         wamid=wamid,
-        status=str(status),
+        status=status,
         at=payloads.timestamp(payload.get("timestamp"), otherwise=now),
         callback=str(payload.get("biz_opaque_callback_data") or "")[:512],
         participant=str(participant)[:160],
@@ -73,6 +73,7 @@ WITH incoming AS (
     FROM incoming
     LEFT JOIN conversations_message by_wamid
         ON by_wamid.number_id = %(number)s AND by_wamid.whatsapp_message_id = incoming.wamid
+        AND by_wamid.direction = 'outbound'
     LEFT JOIN conversations_message by_callback
         ON by_wamid.id IS NULL AND by_callback.id = incoming.message_id AND by_callback.number_id = %(number)s
         AND by_callback.direction = 'outbound'
@@ -89,27 +90,28 @@ SELECT message_id, whatsapp_message_id, status, provider_timestamp, errors, pric
 WHERE message_id IS NOT NULL
 """
 
-_RAISE: Final = """
+# The outcome depends on which statuses came, not on their order: what reached the customer did not fail.
+_FAILED: Final = (
+    "((fresh.failed OR message.status = 'failed') AND fresh.rank < 2 AND message.status NOT IN ('delivered', 'read'))"
+)
+_RAISE: Final = f"""
 UPDATE conversations_message message SET
     status = CASE
         WHEN message.status = 'read' OR fresh.rank >= 3 THEN 'read'
         WHEN message.status = 'delivered' OR fresh.rank = 2 THEN 'delivered'
-        WHEN fresh.failed OR message.status = 'failed' THEN 'failed'
+        WHEN {_FAILED} THEN 'failed'
         ELSE 'sent' END,
-    dispatch_state = CASE
-        WHEN message.dispatch_state IN ('sending', 'unknown', 'abandoned')
-            THEN CASE WHEN fresh.failed AND fresh.rank = 0 THEN 'failed' ELSE 'accepted' END
-        WHEN fresh.failed AND message.status NOT IN ('delivered', 'read') AND fresh.rank < 2 THEN 'failed'
-        ELSE message.dispatch_state END,
+    dispatch_state = CASE WHEN {_FAILED} THEN 'failed' ELSE 'accepted' END,
     whatsapp_message_id = coalesce(message.whatsapp_message_id, fresh.wamid),
     sent_at = least(message.sent_at, fresh.sent_at),
     delivered_at = least(message.delivered_at, fresh.delivered_at),
     read_at = least(message.read_at, fresh.read_at),
-    failed_at = CASE WHEN fresh.failed AND message.status NOT IN ('delivered', 'read') AND fresh.rank < 2
-        THEN coalesce(message.failed_at, fresh.failed_at) ELSE message.failed_at END,
-    error_code = CASE WHEN fresh.failed AND message.error_code = '' THEN fresh.error_code ELSE message.error_code END,
-    error_title = CASE WHEN fresh.failed AND message.error_title = '' THEN fresh.error_title
-        ELSE message.error_title END,
+    failed_at = CASE WHEN {_FAILED} THEN coalesce(message.failed_at, fresh.failed_at) END,
+    error_code = CASE WHEN NOT {_FAILED} THEN '' WHEN message.status = 'failed' THEN message.error_code
+        ELSE fresh.error_code END,
+    error_title = CASE WHEN NOT {_FAILED} THEN '' WHEN message.status = 'failed' THEN message.error_title
+        ELSE fresh.error_title END,
+    error_details = CASE WHEN {_FAILED} AND message.status = 'failed' THEN message.error_details ELSE '' END,
     price_category = CASE WHEN fresh.category <> '' THEN fresh.category ELSE message.price_category END,
     claimed_until = NULL
 FROM unnest(%(ids)s::uuid[], %(wamids)s::text[], %(ranks)s::int[], %(faileds)s::bool[], %(sents)s::timestamptz[],
