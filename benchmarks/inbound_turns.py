@@ -6,6 +6,7 @@ time from the commit of the deliveries to the last committed turn, sending exclu
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import subprocess
@@ -38,6 +39,8 @@ def deliveries(first: int, count: int) -> list[bytes]:
 def work() -> None:
     """Do what a worker's task does, until told to stop (a process of its own)."""
     world.setup_django()
+    gc.collect()
+    gc.freeze()  # as workers do
     from datetime import timedelta
 
     from django.utils import timezone
@@ -113,6 +116,8 @@ def main() -> None:
 
         number_id = world.create()
         with tenancy.organization_context(world.organization_id()):
+            with_workers(1, number_id, deliveries(30_000, 200))
+            world.gather_statistics()
             rows: list[dict[str, object]] = [
                 {"case": "slices, two workers", **with_workers(2, number_id, deliveries(0, PEOPLE))},
                 {"case": "slices, one worker", **with_workers(1, number_id, deliveries(10_000, PEOPLE))},

@@ -120,6 +120,7 @@ def main() -> None:
         rows: list[dict[str, object]] = []
         with tenancy.organization_context(organization_id):
             threads = crowd.create(number_id, MANY, now=timezone.now())
+            world.gather_statistics()
             for latency in (0, 100):
                 with provider(latency) as base, harness.graph_at(base):
                     crowd.queue(threads, now=timezone.now())
