@@ -106,6 +106,7 @@ def test_a_customer_books_and_an_agent_answers(running: Running, contexts: list[
     book(phone)
     said(phone, "Posso ajudar em mais alguma coisa?")
     tap(phone, "Falar com atendente")
+    said(phone, "Vou te passar para uma pessoa")
 
     # It arrives by itself in the open page.
     row = desk.locator(".conv").filter(has_text="Ana Souza").first
