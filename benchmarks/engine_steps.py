@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
+from random import SystemRandom
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ from flows.engine.work import Env
 FLOW: Final = Path(__file__).resolve().parent.parent / "flows/gallery/appointment_booking.json"
 # More than the engine remembers answers.
 CONTACTS: Final = 10_000
+_RNG: Final = SystemRandom()
 TARGET: Final = 50_000
 Conversation: TypeAlias = tuple[Env, Sequence[Event]]
 
@@ -69,7 +70,7 @@ def _conversation(number: int) -> Conversation:
     env = Env(
         now=datetime(2026, 8, 10, 15, tzinfo=UTC) + timedelta(seconds=number),
         zone=ZoneInfo("America/Sao_Paulo"),
-        rng=Random(number),
+        rng=_RNG,
         contact={"name": name},
     )
     return env, (

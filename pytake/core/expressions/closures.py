@@ -106,14 +106,21 @@ def reader(root: str, keys: tuple[str, ...]) -> Run:
 
 def _field(root: str, key: str) -> Run:
     position = position_of(key)
+    if position >= 0:
+        return _item(root, key, position)
 
     def run(scope: Scope) -> Value:
         value = scope.lookup(root)
-        kind = type(value)
-        if kind is dict:
-            return value.get(key)
-        if kind is list:
-            return value[position] if 0 <= position < len(value) else None
+        return value.get(key) if type(value) is dict else member(value, key)
+
+    return run
+
+
+def _item(root: str, key: str, position: int) -> Run:
+    def run(scope: Scope) -> Value:
+        value = scope.lookup(root)
+        if type(value) is list:
+            return value[position] if position < len(value) else None
         return member(value, key)
 
     return run
