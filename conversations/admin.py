@@ -307,6 +307,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("body"))
     def body(self, row: WebhookEvent) -> str:
         """Return the beginning of the body as text, whatever it is."""
+        if row.headers.get("elsewhere") and tenancy.scope() != tenancy.PLATFORM:
+            return str(_("This delivery also holds messages of other organizations."))
         return bytes(row.raw_body)[:20_000].decode("utf-8", "replace").replace("\0", "␀")
 
 

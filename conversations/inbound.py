@@ -8,17 +8,26 @@ one, each in a savepoint, and the bad one is set aside with its reason.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
-from conversations import announcements, contacts, payloads, service_window, statuses, threads_of_contacts
+from conversations import (
+    announcements,
+    contacts,
+    inbound_items,
+    payloads,
+    service_window,
+    statuses,
+    threads_of_contacts,
+)
 from conversations.contacts import Sender
+from conversations.inbound_items import Entry
 from conversations.models import (
     Contact,
     Conversation,
@@ -37,6 +46,8 @@ log = structlog.get_logger(__name__)
 ITEMS_MAX: Final = 2000
 NUMBERS_A_ROUND: Final = 50
 CROWD: Final = 20
+# SQLSTATE classes: no answer, connection, rolled back (deadlock), resources, locks, shutdown.
+_PASSING: Final = frozenset({"", "08", "40", "53", "55", "57"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,10 @@ def process_round(*, until: datetime, clock: Any) -> int:
     """Process a slice of each number that has new deliveries. Returns how many deliveries."""
     total = 0
     for waiting in numbers_waiting():
-        total += process_number(waiting, now=clock())
+        try:
+            total += process_number(waiting, now=clock())
+        except Exception:  # numbers are independent: its deliveries stay new, the others go on
+            log.exception("number.failed", number_id=str(waiting.number_id))
         if clock() >= until:
             break
     return total
@@ -100,78 +114,86 @@ def _process(deliveries: Sequence[WebhookEvent], waiting: Waiting, *, now: datet
         for number in WhatsAppNumber.objects.alive().filter(phone_number_id__isnull=False)
     }
     done: list[int] = []
-    work: list[_Entry] = []
+    work: list[Entry] = []
     for delivery in deliveries:
         if work and len(work) >= ITEMS_MAX:
             break
         try:
             items = payloads.read(bytes(delivery.raw_body))
         except payloads.UnreadableError as exc:
-            _give_up(delivery, str(exc))
+            _give_up(delivery.pk, str(exc))
             continue
         done.append(delivery.pk)
-        work.extend(_entries(items, delivery, numbers))
-    _take_in(work, waiting.organization_id, now=now)
+        work.extend(inbound_items.of_delivery(items, delivery, numbers))
+    unkept = _take_in(work, waiting.organization_id, now=now)
     WebhookEvent.objects.filter(pk__in=done).update(state=WebhookEvent.State.DONE)
+    for delivery_id, reason in unkept.items():
+        _give_up(delivery_id, reason)
     if sum(entry.item.kind == "message" for entry in work) >= CROWD:
         # Whoever processes handles a few messages right afterwards; with a crowd another worker may help.
         nudge("conversations.handle_messages", organization_id=str(waiting.organization_id))
     return len(deliveries)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An item, the delivery it came in, and its number (None: not ours, or not covered by the signature)."""
-
-    item: Item
-    delivery_id: int
-    number: WhatsAppNumber | None
-
-
-def _entries(
-    items: Sequence[Item], delivery: WebhookEvent, numbers: dict[str | None, WhatsAppNumber]
-) -> Iterator[_Entry]:
-    covered = set(delivery.verified_number_ids)
-    for item in items:
-        number = numbers.get(item.phone_number_id)
-        yield _Entry(item, delivery.pk, number if number and str(number.pk) in covered else None)
-
-
-def _give_up(delivery: WebhookEvent, reason: str) -> None:
-    """Keep an unreadable delivery where operators see it."""
-    log.warning("webhook.unreadable", webhook_event_id=delivery.pk)
+def _give_up(delivery_id: int, reason: str) -> None:
+    """Keep a delivery that cannot be read, wholly or in part, where operators see it."""
+    log.warning("webhook.unreadable", webhook_event_id=delivery_id)
     metrics.ITEMS.labels("delivery", "unreadable").inc()
-    WebhookEvent.objects.filter(pk=delivery.pk).update(state=WebhookEvent.State.DEAD, error=reason)
+    WebhookEvent.objects.filter(pk=delivery_id).update(state=WebhookEvent.State.DEAD, error=reason)
 
 
-def _take_in(work: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime) -> None:
-    """Write a slice at once; on failure item by item, so that one bad item fails alone."""
+def _take_in(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) -> dict[int, str]:
+    """Write a slice at once; on failure item by item, so that one bad item fails alone.
+
+    Returns the deliveries with items that could not even be set aside, with the reason.
+    """
     try:
         with transaction.atomic():
             _write(work, organization_id, now=now)
-    except Exception:  # a loop over independent items: find the bad one
-        if len(work) == 1:
+            return {}
+    except Exception as exc:  # a loop over independent items: find the bad one
+        if _will_pass(exc):
             raise
         log.exception("slice.failed", items=len(work))
-        for entry in work:
-            _take_in_alone(entry, organization_id, now=now)
+    unkept: dict[int, str] = {}
+    for entry in work:
+        reason = _take_in_alone(entry, organization_id, now=now)
+        if reason:
+            unkept[entry.delivery_id] = reason
+    return unkept
 
 
-def _take_in_alone(entry: _Entry, organization_id: uuid.UUID, *, now: datetime) -> None:
+def _take_in_alone(entry: Entry, organization_id: uuid.UUID, *, now: datetime) -> str:
+    """Write one item, else set it aside. Returns why not even that was possible."""
     try:
         with transaction.atomic():
             _write([entry], organization_id, now=now)
-    except Exception as exc:  # noqa: BLE001  # this item is set aside, the others go on
+            return ""
+    except Exception as exc:  # this item is set aside, the others go on
+        if _will_pass(exc):
+            raise
         log.warning("item.failed", kind=entry.item.kind, error=type(exc).__name__)
         metrics.ITEMS.labels(entry.item.kind, "dead").inc()
-        _set_aside(
-            [entry], organization_id, now=now, state=WebhookItem.State.DEAD, error=f"{type(exc).__name__}: {exc}"
-        )
+        reason = f"{type(exc).__name__}: {exc}"
+    try:
+        with transaction.atomic():
+            inbound_items.set_aside([entry], organization_id, now=now, state=WebhookItem.State.DEAD, error=reason)
+            return ""
+    except Exception as exc:  # PostgreSQL or JSON cannot hold it: its delivery keeps the bytes
+        if _will_pass(exc):
+            raise
+        return reason[:2000]
 
 
-def _write(work: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime) -> None:
-    by_number: dict[uuid.UUID, list[_Entry]] = {}
-    aside: list[_Entry] = []
+def _will_pass(error: Exception) -> bool:
+    """Return whether the database, not the item, is to blame: then the slice waits for another try."""
+    code = str(getattr(error.__cause__, "sqlstate", None) or "")
+    return isinstance(error, OperationalError | InterfaceError) and code[:2] in _PASSING
+
+
+def _write(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) -> None:
+    by_number: dict[uuid.UUID, list[Entry]] = {}
+    aside: list[Entry] = []
     for entry in work:
         if entry.number is None or entry.item.kind == "other":
             aside.append(entry)
@@ -182,20 +204,20 @@ def _write(work: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime)
         assert number is not None
         aside += _messages(number, [entry for entry in entries if entry.item.kind == "message"], now=now)
         aside += _statuses(number, [entry for entry in entries if entry.item.kind == "status"], now=now)
-    _set_aside(aside, organization_id, now=now, state=WebhookItem.State.PARKED, error="")
+    inbound_items.set_aside(aside, organization_id, now=now, state=WebhookItem.State.PARKED, error="")
 
 
-def _statuses(number: WhatsAppNumber, entries: Sequence[_Entry], *, now: datetime) -> list[_Entry]:
+def _statuses(number: WhatsAppNumber, entries: Sequence[Entry], *, now: datetime) -> list[Entry]:
     read = [(entry, statuses.read(entry.item.payload, now=now)) for entry in entries]
     statuses.apply(number, [status for _, status in read if status is not None], now=now)
     metrics.ITEMS.labels("status", "applied").inc(len(entries))
     return [entry for entry, status in read if status is None]
 
 
-def _messages(number: WhatsAppNumber, entries: Sequence[_Entry], *, now: datetime) -> list[_Entry]:
+def _messages(number: WhatsAppNumber, entries: Sequence[Entry], *, now: datetime) -> list[Entry]:
     """Store new messages with their contacts and conversations; return entries that cannot be messages."""
-    fresh: dict[str, _Entry] = {}
-    odd: list[_Entry] = []
+    fresh: dict[str, Entry] = {}
+    odd: list[Entry] = []
     for entry in entries:
         wamid = entry.item.payload.get("id")
         if not isinstance(wamid, str) or not wamid:
@@ -345,24 +367,3 @@ def _latest(messages: Sequence[Message]) -> datetime | None:
 
 def _preview(message: Message) -> str:
     return (message.text or f"[{message.message_type}]")[:160]
-
-
-def _set_aside(entries: Sequence[_Entry], organization_id: uuid.UUID, *, now: datetime, state: str, error: str) -> None:
-    """Keep items whole that are not messages or statuses of ours; repeats fall out."""
-    WebhookItem.objects.bulk_create(
-        [
-            WebhookItem(
-                organization_id=organization_id,
-                event_id=entry.delivery_id,
-                number=entry.number,
-                created_at=now,
-                kind=entry.item.kind,
-                dedupe_key=f"{organization_id.hex}:{entry.item.key}",
-                payload={"phone_number_id": entry.item.phone_number_id, "item": entry.item.payload},
-                state=state,
-                error=error[:2000],
-            )
-            for entry in entries
-        ],
-        ignore_conflicts=True,
-    )

@@ -55,15 +55,15 @@ def read(raw: bytes) -> list[Item]:
 
 def _decode(raw: bytes) -> Any:
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
         try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
             # The standard decoder accepts lone surrogates, which do arrive.
-            body = json.loads(raw)
-        except (ValueError, RecursionError) as exc:
-            raise UnreadableError(str(exc)[:200]) from exc
-    lowered = raw.lower()
-    return _cleaned(body) if b"\\u0000" in lowered or b"\\ud" in lowered else body
+            return _cleaned(json.loads(raw))
+        lowered = raw.lower()
+        return _cleaned(body) if b"\\u0000" in lowered or b"\\ud" in lowered else body
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableError(str(exc)[:200]) from exc
 
 
 def _cleaned(value: Any) -> Any:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,17 +59,43 @@ def accept(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> None:
     verified = _verified(raw, digest)
     if not verified:
         raise RefusedError(401, "WEBHOOK_INVALID_SIGNATURE")
-    # The first number owns the row; items of numbers that are not in the list are set aside later.
-    first = verified[0]
-    ids = json.dumps([str(receiver.id) for receiver in verified])
-    _store([first.organization_id, first.id, raw, json.dumps({"user-agent": agent}), ids, now])
+    owners = {receiver.organization_id for receiver in verified}
+    if len(owners) == 1 or not numbers.receivers(_ids(raw)):
+        _store(_row(verified, raw, {"user-agent": agent}, now))
+    else:
+        _store_shared(verified, raw, agent, now)
     metrics.WEBHOOKS.labels("stored").inc()
     nudge_sparsely("conversations.process_webhooks", every_s=_NUDGE_EVERY_S)
 
 
+def _row(verified: Sequence[Receiver], raw: bytes, headers: dict[str, Any], now: datetime) -> list[Any]:
+    """Return the values of a delivery. The first number owns it; items of numbers not listed are set aside later."""
+    ids = json.dumps([str(receiver.id) for receiver in verified])
+    return [verified[0].organization_id, verified[0].id, raw, json.dumps(headers), ids, now]
+
+
+def _store_shared(verified: Sequence[Receiver], raw: bytes, agent: str, now: datetime) -> None:
+    """Store a delivery for several organizations (numbers of one app) once for each of them."""
+    known = numbers.receivers(_ids(raw))
+    for owner in dict.fromkeys(receiver.organization_id for receiver in verified):
+        own = [receiver for receiver in verified if receiver.organization_id == owner]
+        others = {receiver.id for receiver in verified if receiver.organization_id != owner}
+        headers = {
+            "user-agent": agent,
+            "first": owner == verified[0].organization_id,
+            "elsewhere": [key for key, receiver in known.items() if receiver.id in others],
+        }
+        _store(_row(own, raw, headers, now))
+
+
+def _ids(raw: bytes) -> list[str]:
+    """Return the numbers' ids in the order in which the body names them."""
+    return list(dict.fromkeys(match.decode() for match in _PHONE_ID.findall(raw)))
+
+
 def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
     """Return the numbers whose secret made the signature, in the order in which the body names them."""
-    ids = list(dict.fromkeys(match.decode() for match in _PHONE_ID.findall(raw)))
+    ids = _ids(raw)
     known = numbers.receivers(ids) if ids else {}
     candidates: Iterable[Receiver] = [known[key] for key in ids if key in known]
     if not known:

@@ -1,0 +1,60 @@
+"""Items of deliveries: whose they are, and keeping those that are not messages or statuses of ours."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from conversations.models import WebhookEvent, WebhookItem, WhatsAppNumber
+from conversations.payloads import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An item, the delivery it came in, and its number (None: not ours, or not covered by the signature)."""
+
+    item: Item
+    delivery_id: int
+    number: WhatsAppNumber | None
+
+
+def of_delivery(
+    items: Sequence[Item], delivery: WebhookEvent, numbers: Mapping[str | None, WhatsAppNumber]
+) -> Iterator[Entry]:
+    """Give the items of a delivery that concern its organization.
+
+    What a delivery brings for several organizations is stored once for each: `elsewhere` lists the numbers whose
+    items another one takes, and only one of them, the first, keeps what belongs to nobody.
+    """
+    covered = set(delivery.verified_number_ids)
+    elsewhere = set(delivery.headers.get("elsewhere", ()))
+    is_first = delivery.headers.get("first", True)
+    for item in items:
+        number = numbers.get(item.phone_number_id)
+        if number is not None and str(number.pk) in covered:
+            yield Entry(item, delivery.pk, number)
+        elif is_first and item.phone_number_id not in elsewhere:
+            yield Entry(item, delivery.pk, None)
+
+
+def set_aside(entries: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime, state: str, error: str) -> None:
+    """Keep items whole; repeats fall out."""
+    WebhookItem.objects.bulk_create(
+        [
+            WebhookItem(
+                organization_id=organization_id,
+                event_id=entry.delivery_id,
+                number=entry.number,
+                created_at=now,
+                kind=entry.item.kind,
+                dedupe_key=f"{organization_id.hex}:{entry.item.key}",
+                payload={"phone_number_id": entry.item.phone_number_id, "item": entry.item.payload},
+                state=state,
+                error=error[:2000],
+            )
+            for entry in entries
+        ],
+        ignore_conflicts=True,
+    )
