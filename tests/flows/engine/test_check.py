@@ -81,3 +81,10 @@ def test_a_variable_that_nobody_sets_is_a_warning() -> None:
 @pytest.mark.parametrize("raw", [None, [], "x", {}, {"nodes": 3}, {"nodes": [1]}, {"edges": [None]}, {"settings": 4}])
 def test_rubbish_gives_findings_and_no_crash(raw: Any) -> None:
     assert blocking(check(raw))
+
+
+@pytest.mark.parametrize("data", [{"response_type": "choice", "options_from": "a b"}, {"rows_from": "{{rows}}"}])
+def test_a_list_is_named_by_a_path(data: dict[str, str]) -> None:
+    kind = "question" if "options_from" in data else "interactive_list"
+    menu = node("q", kind, text="x", **data) if kind == "question" else node("q", kind, body="x", **data)
+    assert ("template_syntax", "q") in codes(graph([START, menu], ("s", "next", "q")))
