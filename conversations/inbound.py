@@ -1,8 +1,8 @@
 """From stored deliveries to messages: a slice of one number at a time, in order, duplicates out, nothing dropped.
 
 One worker works on a number at a time (advisory lock), so that messages keep the order of arrival. A
-slice is written with a constant number of statements. If it fails as a whole, its items are tried one by
-one, each in a savepoint, and the bad one is set aside with its reason.
+slice is written with a constant number of statements. If it fails as a whole, its halves are tried, and theirs,
+each in a savepoint, until the bad item is alone and is set aside with its reason.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _give_up(delivery_id: int, reason: str) -> None:
 
 
 def _take_in(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) -> dict[int, str]:
-    """Write a slice at once; on failure item by item, so that one bad item fails alone.
+    """Write a slice at once; on failure its halves, and so on, so that one bad item fails alone.
 
     Returns the deliveries with items that could not even be set aside, with the reason.
     """
@@ -151,38 +151,29 @@ def _take_in(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime
         with transaction.atomic():
             _write(work, organization_id, now=now)
             return {}
-    except Exception as exc:  # a loop over independent items: find the bad one
+    except Exception as exc:  # independent items: find the bad one
         if _will_pass(exc):
             raise
-        log.exception("slice.failed", items=len(work))
-    unkept: dict[int, str] = {}
-    for entry in work:
-        reason = _take_in_alone(entry, organization_id, now=now)
-        if reason:
-            unkept[entry.delivery_id] = reason
-    return unkept
+        if len(work) == 1:
+            return _bury(work[0], organization_id, exc, now=now)
+        log.warning("slice.failed", items=len(work), error=type(exc).__name__)
+    half = len(work) // 2
+    return _take_in(work[:half], organization_id, now=now) | _take_in(work[half:], organization_id, now=now)
 
 
-def _take_in_alone(entry: Entry, organization_id: uuid.UUID, *, now: datetime) -> str:
-    """Write one item, else set it aside. Returns why not even that was possible."""
-    try:
-        with transaction.atomic():
-            _write([entry], organization_id, now=now)
-            return ""
-    except Exception as exc:  # this item is set aside, the others go on
-        if _will_pass(exc):
-            raise
-        log.warning("item.failed", kind=entry.item.kind, error=type(exc).__name__)
-        metrics.ITEMS.labels(entry.item.kind, "dead").inc()
-        reason = f"{type(exc).__name__}: {exc}"
+def _bury(entry: Entry, organization_id: uuid.UUID, error: Exception, *, now: datetime) -> dict[int, str]:
+    """Set a bad item aside; if not even that is possible, return its delivery with the reason."""
+    log.warning("item.failed", kind=entry.item.kind, error=type(error).__name__)
+    metrics.ITEMS.labels(entry.item.kind, "dead").inc()
+    reason = f"{type(error).__name__}: {error}"[:2000]
     try:
         with transaction.atomic():
             inbound_items.set_aside([entry], organization_id, now=now, state=WebhookItem.State.DEAD, error=reason)
-            return ""
+            return {}
     except Exception as exc:  # PostgreSQL or JSON cannot hold it: its delivery keeps the bytes
         if _will_pass(exc):
             raise
-        return reason[:2000]
+        return {entry.delivery_id: reason}
 
 
 def _will_pass(error: Exception) -> bool:
