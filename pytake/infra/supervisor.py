@@ -21,8 +21,8 @@ from typing import IO, Final
 from pytake.infra.embedded.children import dying_with_parent
 
 PAUSE_MAX_S: Final = 10.0
-# A worker first finishes what it does, which may be a slice of sends.
-STOP_S: Final = 25.0
+# A worker first finishes what it does, a slice of sends perhaps; Celery now and then waits for longer than that.
+STOP_S: Final = 8.0
 COLOURS: Final = ("36", "32", "33", "35", "34", "31", "96", "92")
 
 

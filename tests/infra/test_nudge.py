@@ -24,13 +24,19 @@ def queue(settings: object) -> Iterator[str]:
     """Route a task that nobody runs into a list of its own."""
     old = current_app.conf.task_routes
     current_app.conf.task_routes = {"tests.*": {"queue": QUEUE}}
-    current_app.amqp.flush_routes()
+    forget_routes()
     key = f"{current_app.conf.broker_transport_options['global_keyprefix']}{QUEUE}"
     redis_client.client().delete(key)
     yield key
     redis_client.client().delete(key)
     current_app.conf.task_routes = old
+    forget_routes()
+
+
+def forget_routes() -> None:
+    """Have Celery read its routes again, also when something was sent before."""
     current_app.amqp.flush_routes()
+    current_app.amqp.__dict__.pop("router", None)
 
 
 def waiting(key: str) -> int:
