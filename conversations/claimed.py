@@ -12,6 +12,9 @@ import orjson
 from django.conf import settings
 from django.db import connection, transaction
 
+# What is put off for longer does not hold up what comes after it.
+MOMENT: Final = timedelta(minutes=2)
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -34,8 +37,14 @@ class Claimed:
 # The columns come in the order of the fields of `Claimed`.
 _CLAIM: Final = """
 WITH mine AS (
-    SELECT id FROM conversations_message
+    SELECT id FROM conversations_message due
     WHERE number_id = %(number)s AND dispatch_state = 'queued' AND (not_before IS NULL OR not_before <= %(now)s)
+        -- Nothing overtakes an earlier message to the same person that was put off for a moment.
+        AND NOT EXISTS (
+            SELECT FROM conversations_message held
+            WHERE held.contact_id = due.contact_id AND held.number_id = due.number_id AND held.id < due.id
+                AND held.dispatch_state = 'queued' AND held.not_before > %(now)s AND held.not_before < %(moment)s
+        )
     ORDER BY priority, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE conversations_message message SET
@@ -56,6 +65,7 @@ def claim(number_id: uuid.UUID, *, now: datetime) -> list[Claimed]:
         "lease": now + timedelta(seconds=settings.SEND_LEASE_S),
         "number": number_id,
         "now": now,
+        "moment": now + MOMENT,
         "limit": settings.SEND_SLICE,
     }
     with connection.cursor() as cursor:

@@ -134,7 +134,8 @@ def _later(message: Claimed, wait_s: float, *, now: datetime) -> _Row:
     return _Row(id=message.id, state="queued", status="queued", not_before=now + timedelta(seconds=wait_s), refund=1)
 
 
-# Only rows still in `sending` are moved: a status may have settled one meanwhile.
+# Only rows still in `sending` are moved: a status may have settled one meanwhile. The sweep may have given up a
+# worker that was merely slow: what it knows for sure still counts, but nothing goes back to the queue.
 _WRITE: Final = """
 UPDATE conversations_message message SET
     dispatch_state = fresh.state,
@@ -147,7 +148,8 @@ FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(statuses)s::text[], %(wamids)
             %(not_befores)s::timestamptz[], %(reconciles)s::timestamptz[], %(faileds)s::timestamptz[],
             %(codes)s::text[], %(titles)s::text[], %(details)s::text[], %(refunds)s::int[])
     AS fresh (id, state, status, wamid, not_before, reconcile_until, failed_at, code, title, details, refund)
-WHERE message.id = fresh.id AND message.dispatch_state = 'sending'
+WHERE message.id = fresh.id AND (message.dispatch_state = 'sending'
+    OR message.dispatch_state IN ('unknown', 'abandoned') AND fresh.state IN ('accepted', 'failed'))
 """
 _LEARN: Final = """
 UPDATE conversations_message message SET whatsapp_message_id = fresh.wamid

@@ -55,9 +55,11 @@ def _accepted(status: int, body: Any) -> Outcome:
     try:
         wamid = body["messages"][0]["id"]
     except (TypeError, KeyError, IndexError):
+        wamid = None
+    if not isinstance(wamid, str) or not wamid:
         # It was processed, but under which id we cannot tell; its statuses carry ours.
         return Unknown(code="unreadable_answer", detail=f"HTTP {status}", http_status=status)
-    return Accepted(wamid=str(wamid), http_status=status)
+    return Accepted(wamid=wamid, http_status=status)
 
 
 def _failure(status: int, code: int | None, error: dict[str, Any]) -> Outcome:

@@ -167,6 +167,12 @@ class Message(TenantRow):
                 condition=Q(dispatch_state="queued"),
                 name="conversations_to_send",
             ),
+            # What was put off, by person: nothing may overtake it.
+            models.Index(
+                fields=["contact"],
+                condition=Q(dispatch_state="queued", not_before__isnull=False),
+                name="conversations_put_off",
+            ),
             # The sweep: leases that ran out, unknown outcomes to settle.
             models.Index(
                 fields=["dispatch_state", "claimed_until"],

@@ -81,5 +81,5 @@ def take(requests: Sequence[Sequence[Bucket]], *, now: float) -> list[int]:
             arguments += [f"{bucket.cost_ms:.3f}", f"{bucket.tolerance_ms:.3f}"]
     if not keys:
         return [0] * len(requests)
-    result: list[int] = _script()(keys=keys, args=arguments)
+    result: list[int] = _script()(keys=keys, args=arguments, client=redis_client.client())
     return [int(wait) for wait in result]

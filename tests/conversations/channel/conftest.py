@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,14 +16,20 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from conversations import handling, inbound, numbers
-from conversations.models import Conversation, WhatsAppNumber
+from conversations import handling, inbound, numbers, outbound, outbox
+from conversations.content import Text
+from conversations.models import Conversation, Message, WhatsAppNumber
+from conversations.outbound import Waiting
 from pytake.accounts.models import Organization
 from pytake.infra import tenancy
 from tests import make
+from tests.conversations.channel import responder as answers
+from tests.conversations.channel.responder import Responder
 
 Json = dict[str, Any]
+Say = Callable[..., Message]
 SECRET = "example-app-secret-0001"
 PHONE_ID = "100000000000001"
 ANA = "5511987650001"
@@ -114,6 +121,28 @@ def handle() -> int:
     return handling.handle_waiting(until=now + timedelta(hours=1), clock=lambda: now)
 
 
+def drain(number: WhatsAppNumber, *, after: float = 0) -> int:
+    """Send what is due `after` seconds from now."""
+    now = timezone.now() + timedelta(seconds=after)
+    waiting = Waiting(number.pk, number.organization_id)
+    return outbound.drain(waiting, until=now + timedelta(hours=1), clock=lambda: now)
+
+
+def fresh(message: Message) -> Message:
+    message.refresh_from_db()
+    return message
+
+
+def states(messages: list[Message]) -> list[str]:
+    return [fresh(message).dispatch_state for message in messages]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(autouse=True)
 def fresh_cache() -> Iterator[None]:
     """Numbers are cached by the provider's id, which tests use again and again."""
@@ -144,3 +173,23 @@ def new_wamid() -> Callable[[], str]:
     """Give a message id that was not used before."""
     count = iter(range(1, 100_000))
     return lambda: f"wamid.N{next(count):06d}"
+
+
+@pytest.fixture
+def responder(settings: Settings) -> Iterator[Responder]:
+    """A provider that takes everything until the test says otherwise."""
+    with answers.running() as running:
+        settings.GRAPH_BASE_URL = running.url
+        settings.GRAPH_TIMEOUT_S = 1.0
+        yield running
+
+
+@pytest.fixture
+def say(thread: Conversation) -> Say:
+    """Decide to send a text to Ana."""
+
+    def write(body: str = "Olá", **fields: Any) -> Message:
+        fields = {"sender_type": "bot", "priority": outbox.BOT, "now": timezone.now(), **fields}
+        return outbox.say(fields.pop("to", thread), fields.pop("content", Text(body=body)), **fields)
+
+    return write
