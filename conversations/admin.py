@@ -36,7 +36,7 @@ from pytake.accounts import audit, permissions
 from pytake.accounts.models import User
 from pytake.core.errors import DomainError
 from pytake.infra import tenancy
-from pytake.infra.admin import ReadOnlyAdmin, TenantAdmin, TenantInline
+from pytake.infra.admin import LongListAdmin, ReadOnlyAdmin, TenantAdmin, TenantInline
 
 for _model, _view, _change in (
     ("whatsappnumber", "numbers.view", "numbers.manage"),
@@ -58,7 +58,7 @@ for _model, _view, _change in (
     permissions.register_admin(f"conversations.{_model}", view=_view, change=_change)
 
 
-class RepairsAdmin(ReadOnlyAdmin):
+class RepairsAdmin(LongListAdmin):
     """Rows that nobody edits, and that holders of `jobs.manage` may set going again."""
 
     def has_repair_permission(self, request: HttpRequest) -> bool:
@@ -225,13 +225,12 @@ class ConversationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ConversationEvent)
-class ConversationEventAdmin(ReadOnlyAdmin):
+class ConversationEventAdmin(LongListAdmin):
     """Timelines of threads."""
 
     list_display = ("created_at", "kind", "actor_label", "conversation_id")
     list_filter = ("kind",)
     search_fields = ("conversation__id", "actor_label")
-    date_hierarchy = "created_at"
 
 
 @admin.register(Message)
@@ -243,7 +242,6 @@ class MessageAdmin(RepairsAdmin):
     list_filter = ("direction", "status", "dispatch_state", "sender_type", "message_type")
     list_select_related = ("contact",)
     search_fields = ("whatsapp_message_id", "id", "conversation__id", "error_code")
-    date_hierarchy = "created_at"
     actions = ("send_again",)
 
     @admin.action(description=_("Send again (as a new message)"), permissions=["repair"])
@@ -259,7 +257,7 @@ class MessageAdmin(RepairsAdmin):
 
 
 @admin.register(MessageAttempt)
-class MessageAttemptAdmin(ReadOnlyAdmin):
+class MessageAttemptAdmin(LongListAdmin):
     """Calls to the provider."""
 
     list_display = ("started_at", "message_id", "number_in_row", "outcome", "http_status", "provider_code")
@@ -268,7 +266,7 @@ class MessageAttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(MessageStatusEvent)
-class MessageStatusEventAdmin(ReadOnlyAdmin):
+class MessageStatusEventAdmin(LongListAdmin):
     """What the provider reported."""
 
     list_display = ("received_at", "status", "message_id", "whatsapp_message_id", "provider_timestamp")
@@ -294,7 +292,7 @@ class UnhandledMessageAdmin(RepairsAdmin):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(ReadOnlyAdmin):
+class WebhookEventAdmin(LongListAdmin):
     """What providers posted, byte by byte."""
 
     exclude = ("raw_body",)

@@ -15,7 +15,7 @@ from flows.models import (
     NodeVisit,
 )
 from pytake.accounts import permissions
-from pytake.infra.admin import ReadOnlyAdmin, TenantAdmin
+from pytake.infra.admin import LongListAdmin, ReadOnlyAdmin, TenantAdmin
 
 for _model, _view, _change in (
     ("chatbot", "chatbots.view", "chatbots.edit"),
@@ -70,7 +70,7 @@ class LinkingHistoryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ConversationState)
-class ConversationStateAdmin(ReadOnlyAdmin):
+class ConversationStateAdmin(LongListAdmin):
     """Sessions. Values of variables are shown in the inbox, to those who may see them."""
 
     exclude = ("variables", "question_state", "phone_number")
@@ -78,11 +78,10 @@ class ConversationStateAdmin(ReadOnlyAdmin):
     list_filter = ("status", "end_reason", "origin", "is_test")
     list_select_related = ("flow",)
     search_fields = ("id", "conversation__id")
-    date_hierarchy = "started_at"
 
 
 @admin.register(ConversationLog)
-class ConversationLogAdmin(ReadOnlyAdmin):
+class ConversationLogAdmin(LongListAdmin):
     """Lines of sessions."""
 
     list_display = ("timestamp", "session_id", "sequence", "node_id", "direction")
@@ -91,7 +90,7 @@ class ConversationLogAdmin(ReadOnlyAdmin):
 
 
 @admin.register(NodeVisit)
-class NodeVisitAdmin(ReadOnlyAdmin):
+class NodeVisitAdmin(LongListAdmin):
     """Executions of nodes."""
 
     list_display = ("visited_at", "node_id", "node_type", "handle", "error_code", "session_id")

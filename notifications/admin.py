@@ -6,13 +6,13 @@ from django.contrib import admin
 
 from notifications.models import RealtimeEvent
 from pytake.accounts import permissions
-from pytake.infra.admin import ReadOnlyAdmin
+from pytake.infra.admin import LongListAdmin
 
 permissions.register_admin("notifications.realtimeevent", view="jobs.manage", change="jobs.manage")
 
 
 @admin.register(RealtimeEvent)
-class RealtimeEventAdmin(ReadOnlyAdmin):
+class RealtimeEventAdmin(LongListAdmin):
     """Events with their numbers."""
 
     exclude = ("data",)

@@ -11,6 +11,7 @@ from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.paginator import InfinitePaginator
 
 from pytake.infra import tenancy
 
@@ -116,6 +117,12 @@ class ReadOnlyAdmin(TenantAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""
         return False
+
+
+class LongListAdmin(ReadOnlyAdmin):
+    """Admin of tables that grow without end: pages are turned, never counted."""
+
+    paginator = InfinitePaginator
 
 
 class TenantInline(ScopedRows, TabularInline):  # type: ignore[misc]  # unfold has no types
