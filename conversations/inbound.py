@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from conversations import (
     announcements,
@@ -43,7 +43,7 @@ from pytake.infra import bulk, metrics, tenancy
 from pytake.infra.nudge import nudge
 
 log = structlog.get_logger(__name__)
-ITEMS_MAX: Final = 2000
+ITEMS_MAX: Final = 500
 NUMBERS_A_ROUND: Final = 50
 CROWD: Final = 20
 # SQLSTATE classes: no answer, connection, rolled back (deadlock), resources, locks, shutdown.
@@ -148,17 +148,27 @@ def _take_in(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime
     Returns the deliveries with items that could not even be set aside, with the reason.
     """
     try:
-        with transaction.atomic():
-            _write(work, organization_id, now=now)
-            return {}
+        _write_or_again(work, organization_id, now=now)
     except Exception as exc:  # independent items: find the bad one
         if _will_pass(exc):
             raise
         if len(work) == 1:
             return _bury(work[0], organization_id, exc, now=now)
         log.warning("slice.failed", items=len(work), error=type(exc).__name__)
+    else:
+        return {}
     half = len(work) // 2
     return _take_in(work[:half], organization_id, now=now) | _take_in(work[half:], organization_id, now=now)
+
+
+def _write_or_again(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) -> None:
+    """Write a slice; once more if somebody else was adding the same person meanwhile, who is found now."""
+    try:
+        with transaction.atomic():
+            _write(work, organization_id, now=now)
+    except IntegrityError:
+        with transaction.atomic():
+            _write(work, organization_id, now=now)
 
 
 def _bury(entry: Entry, organization_id: uuid.UUID, error: Exception, *, now: datetime) -> dict[int, str]:
