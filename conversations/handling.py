@@ -73,19 +73,21 @@ def handle_slice(organization_id: uuid.UUID, *, now: datetime) -> int:
         return len(ids)
 
 
-# Conversations whose oldest open message is due, locked; then that message of each.
+# Conversations whose oldest open message is due, the longest waiting first, as many as are not locked by other workers.
+# More are looked at than wanted, so that several workers find work side by side; skipping never waits, so no order of
+# locks is needed.
 _LOCK: Final = """
-SELECT conversation.id FROM conversations_conversation conversation
-WHERE conversation.id IN (
-    SELECT open.conversation_id FROM conversations_unhandledmessage open
+SELECT conversation.id FROM (
+    SELECT open.conversation_id, min(open.id) AS first FROM conversations_unhandledmessage open
     WHERE open.organization_id = %(organization)s AND NOT open.is_dead
     GROUP BY open.conversation_id
     HAVING coalesce((array_agg(open.not_before ORDER BY open.id))[1], '-infinity') <= %(now)s
-    ORDER BY min(open.id) LIMIT %(limit)s
-)
-ORDER BY conversation.id
+    ORDER BY min(open.id) LIMIT %(seen)s
+) waiting JOIN conversations_conversation conversation ON conversation.id = waiting.conversation_id
+ORDER BY waiting.first LIMIT %(limit)s
 FOR UPDATE OF conversation SKIP LOCKED
 """
+_SIDE_BY_SIDE: Final = 8
 
 
 class Waiting(NamedTuple):
@@ -100,7 +102,8 @@ def _claim(now: datetime, limit: int) -> list[Waiting]:
     """Lock conversations and return the oldest open message of each."""
     organization_id = tenancy.current_organization_id()
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, {"organization": organization_id, "now": now, "limit": limit})
+        values = {"organization": organization_id, "now": now, "limit": limit, "seen": limit * _SIDE_BY_SIDE}
+        cursor.execute(_LOCK, values)
         locked = [row[0] for row in cursor.fetchall()]
     oldest = UnhandledMessage.objects.filter(conversation_id__in=locked, is_dead=False)
     return _waiting(oldest.order_by("conversation_id", "id").distinct("conversation_id"))
@@ -121,17 +124,21 @@ def _handle(organization_id: uuid.UUID, rows: list[Waiting], *, now: datetime) -
     return len(rows)
 
 
-# What handlers need of a message. Others are read when asked for, row by row.
+# What handlers need. Other columns are read when asked for, row by row.
+_OF_CONTACT: Final = (
+    "organization_id", "name", "profile_name", "username", "email", "company", "language", "attributes", "is_vip",
+    "lifecycle_stage", "lead_score", "is_blocked", "opt_in",
+)  # fmt: skip
+_OF_THREAD: Final = (
+    "organization_id", "contact_id", "number_id", "department_id", "queue_id", "current_agent_id", "status",
+    "is_bot_active", "is_human_requested", "priority", "waiting_since", "queued_at", "assigned_at", "handoff_at",
+    "snoozed_until", "window_expires_at", "unread_count", "lock_version",
+)  # fmt: skip
 _COLUMNS: Final = (
     "organization_id", "conversation_id", "contact_id", "number_id", "direction", "sender_type", "message_type", "text",
     "extra", "whatsapp_message_id", "whatsapp_timestamp", "created_at",
-    *(
-        f"contact__{name}"
-        for name in (
-            "organization_id", "name", "profile_name", "username", "email", "company", "language", "attributes",
-            "is_vip", "lifecycle_stage", "lead_score", "is_blocked", "opt_in",
-        )
-    ),
+    *(f"contact__{name}" for name in _OF_CONTACT),
+    *(f"conversation__{name}" for name in _OF_THREAD),
 )  # fmt: skip
 
 
@@ -141,7 +148,7 @@ def _load(rows: Sequence[Waiting]) -> list[Message]:
         Message.objects.filter(pk__in=[row.message_id for row in rows])
         .select_related("conversation", "contact")
         .prefetch_related(Prefetch("contact__identities", to_attr="loaded_identities"))
-        .only(*_COLUMNS, "conversation")
+        .only(*_COLUMNS)
     )
     numbers = WhatsAppNumber.objects.in_bulk({message.number_id for message in messages})
     for message in messages:

@@ -351,7 +351,7 @@ SEND_SLICE = env.integer("SEND_SLICE", 500)
 # How long a claimed message may take to leave before its worker counts as dead.
 SEND_LEASE_S = env.seconds("SEND_LEASE", 90.0)
 INBOUND_SLICE = env.integer("INBOUND_SLICE", 200)
-TURN_SLICE = env.integer("TURN_SLICE", 200)
+TURN_SLICE = env.integer("TURN_SLICE", 400)
 
 # Called in this order for each slice of stored inbound messages.
 INBOUND_HANDLERS = [
