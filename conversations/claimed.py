@@ -58,15 +58,15 @@ RETURNING message.id, message.organization_id, message.conversation_id, message.
 
 
 @transaction.atomic(durable=True)
-def claim(number_id: uuid.UUID, *, now: datetime) -> list[Claimed]:
-    """Mark the next slice of a number (at most SEND_SLICE) and return it in the order in which it should leave."""
+def claim(number_id: uuid.UUID, *, now: datetime, limit: int) -> list[Claimed]:
+    """Mark the next slice of a number (at most `limit`) and return it in the order in which it should leave."""
     values: dict[str, Any] = {
         "token": uuid.uuid4(),
         "lease": now + timedelta(seconds=settings.SEND_LEASE_S),
         "number": number_id,
         "now": now,
         "moment": now + MOMENT,
-        "limit": settings.SEND_SLICE,
+        "limit": limit,
     }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)

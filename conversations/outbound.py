@@ -17,9 +17,10 @@ from typing import Any, Final, TypeAlias
 
 import redis
 import structlog
+from django.conf import settings
 from django.db import connection
 
-from conversations import numbers, sending_limits, settling
+from conversations import number_health, numbers, sending_limits, settling
 from conversations.claimed import Claimed, claim
 from conversations.line import Line
 from conversations.models import WhatsAppNumber
@@ -76,11 +77,12 @@ def drain(waiting: Waiting, *, until: datetime, clock: Any, slices: int = 1000) 
             return 0
         with _line(number) as send:
             for _ in range(slices):
-                batch = claim(number.pk, now=clock())
+                one = number_health.is_blocked(number)
+                batch = claim(number.pk, now=clock(), limit=1 if one else settings.SEND_SLICE)
                 if not batch:
                     break
                 total += _send_slice(number, batch, send, clock=clock)
-                if clock() >= until:
+                if clock() >= until or number_health.is_blocked(number):
                     break
     return total
 

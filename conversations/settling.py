@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from conversations import service_window, statuses
+from conversations import number_health, service_window, statuses
 from conversations.claimed import Claimed
 from conversations.gateway.base import Accepted, NotSent, Outcome, Refused, Unknown
 from conversations.models import Message, MessageAttempt, WhatsAppNumber
@@ -85,6 +85,7 @@ def settle(
         _write_attempts(results, started_at, now)
         accepted = {row.id: row.wamid for row in rows if row.wamid}
         statuses.match_parked(number, accepted, now=now)
+        number_health.judge(number, [result.outcome for result in results], now=now)
         failed = {row.id for row in rows if row.state == Message.DispatchState.FAILED}
         told = [*(result.message for result in results), *shut]
         events.emit_many([_announcement(message, now) for message in told if message.id in failed])
@@ -103,6 +104,17 @@ def _row(result: Result, *, now: datetime) -> _Row:
         case NotSent() if message.attempts < ATTEMPTS_MAX:
             wait = timedelta(seconds=BASE_S * 2 ** (message.attempts - 1) * (0.75 + random.random() / 2))  # noqa: S311
             return _Row(id=message.id, state="queued", status="queued", not_before=now + wait)
+        case Refused() if number_health.concerns_account(outcome):
+            # Somebody must repair the account; until then, or until the window closes, the message waits.
+            return _Row(
+                id=message.id,
+                state="queued",
+                status="queued",
+                not_before=now + number_health.TRY_AGAIN,
+                code=outcome.code[:40],
+                title=outcome.detail[:255],
+                refund=1,
+            )
         case NotSent() | Refused():
             return _Row(
                 id=message.id,

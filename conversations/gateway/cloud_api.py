@@ -13,6 +13,8 @@ from conversations.gateway.base import Accepted, NotSent, Outcome, Outgoing, Ref
 
 # Failures in which no byte of the request can have reached the provider.
 _NEVER_WRITTEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+# Subcode of code 100 (invalid parameter): the number's id itself is unknown, or not ours any more.
+_UNKNOWN_OBJECT = 33
 
 
 class CloudApi:
@@ -68,6 +70,8 @@ def _failure(status: int, code: int | None, error: dict[str, Any]) -> Outcome:
     text = str(detail or error.get("message") or f"HTTP {status}")[:500]
     trace = str(error.get("fbtrace_id") or "")[:120]
     kind = error_classes.classify(code, status)
+    if code == 100 and error.get("error_subcode") == _UNKNOWN_OBJECT:
+        kind = "A"
     shown = str(code) if code is not None else f"http_{status}"
     if kind == "T":
         wait = error_classes.wait_s(code, 1)

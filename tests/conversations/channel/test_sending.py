@@ -216,11 +216,7 @@ def test_a_provider_that_cannot_be_reached_is_tried_again_and_then_given_up(
         error(131009, error_data={"details": "Button title length invalid"}),
         error(100),
         error(132001, 404),
-        error(190, 401),
-        error(200, 403),
-        error(131031, 403),
         error(999999, 400),
-        (401, b""),
         (404, b"<html>not here</html>"),
         (400, {"error": "a text"}),
         (400, [1]),
@@ -291,15 +287,15 @@ def test_an_unknown_outcome_is_never_sent_again(
 
 def test_one_slice_may_end_in_every_way(responder: Responder, number: WhatsAppNumber, say: Say) -> None:
     ways = {
-        "ok": accepted("wamid.1"), "throttle": error(130429), "refused": error(131026), "account": error(190, 401),
-        "broken": error(131000, 500), "cut": answers.CUT,
+        "ok": accepted("wamid.1"), "throttle": error(130429), "refused": error(131026), "broken": error(131000, 500),
+        "cut": answers.CUT,
     }  # fmt: skip
     messages = [say(name, to=make.conversation(number)) for name in ways]
     responder.answer = lambda body: ways[body["text"]["body"]]
 
     drain(number)
 
-    assert states(messages) == ["accepted", "queued", "failed", "failed", "unknown", "unknown"]
+    assert states(messages) == ["accepted", "queued", "failed", "unknown", "unknown"]
 
 
 # --- crashes ----------------------------------------------------------------------------------
@@ -310,7 +306,7 @@ def test_a_worker_that_dies_between_claim_and_result_leaves_unknown_outcomes(
 ) -> None:
     messages = [say(), say()]
     now = timezone.now()
-    assert len(claim(number.pk, now=now)) == 2
+    assert len(claim(number.pk, now=now, limit=500)) == 2
     assert states(messages) == ["sending", "sending"]
 
     # While the lease lasts nobody touches them.

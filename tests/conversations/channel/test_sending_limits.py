@@ -85,15 +85,6 @@ def test_without_redis_everything_waits(
 # --- who may send -----------------------------------------------------------------------------
 
 
-def test_an_unreadable_token_fails_the_messages_and_the_drain_goes_on(
-    responder: Responder, number: WhatsAppNumber, say: Say
-) -> None:
-    WhatsAppNumber.objects.filter(pk=number.pk).update(access_token_envelope="rubbish")
-    message = say()
-    drain(number)
-    assert (fresh(message).dispatch_state, message.error_code, responder.requests) == ("failed", "no_token", [])
-
-
 @pytest.mark.parametrize("change", [{"is_active": False}, {"deleted_at": timezone.now()}])
 def test_a_number_that_is_switched_off_sends_nothing_and_loses_nothing(
     responder: Responder, number: WhatsAppNumber, say: Say, change: dict[str, Any]
