@@ -8,13 +8,21 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.test import Client, RequestFactory
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
 from pytake.accounts import sessions
 from pytake.accounts.models import Organization, User
 from pytake.infra import redis_client, tenancy
 from tests import make
+
+
+@pytest.fixture(autouse=True)
+def _nobody_speaks_yet() -> Iterator[None]:
+    """Forget the language and zone that a request of the test has activated in this thread."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture
