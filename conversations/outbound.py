@@ -30,6 +30,8 @@ from pytake.infra.crypto import DecryptionError
 
 log = structlog.get_logger(__name__)
 REDIS_AWAY_S: Final = 5.0
+SLICES_A_TURN: Final = 4
+SLICES_ALONE: Final = 1000
 Send: TypeAlias = Callable[[Sequence[Claimed]], list[Result]]
 
 
@@ -46,8 +48,11 @@ def drain_waiting(*, until: datetime, clock: Any) -> int:
     total = 0
     while True:
         round_total = 0
-        for waiting in numbers_waiting(clock()):
-            round_total += drain(waiting, until=until, clock=clock, slices=4)
+        due = numbers_waiting(clock())
+        for waiting in due:
+            # Others get their turn soon; a number that is alone keeps its connections.
+            slices = SLICES_A_TURN if len(due) > 1 else SLICES_ALONE
+            round_total += drain(waiting, until=until, clock=clock, slices=slices)
             if clock() >= until:
                 return total + round_total
         total += round_total
@@ -68,7 +73,7 @@ def numbers_waiting(now: datetime, *, number_id: uuid.UUID | None = None) -> lis
         return [Waiting(*row) for row in cursor.fetchall()]
 
 
-def drain(waiting: Waiting, *, until: datetime, clock: Any, slices: int = 1000) -> int:
+def drain(waiting: Waiting, *, until: datetime, clock: Any, slices: int = SLICES_ALONE) -> int:
     """Send one number's due messages in slices. Returns how many were handed to the provider."""
     total = 0
     with tenancy.organization_context(waiting.organization_id), _only_drain(waiting.number_id) as mine:
