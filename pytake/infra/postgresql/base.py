@@ -27,7 +27,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor = super()._cursor(name)  # type: ignore[misc]  # not in the stubs
         wanted = tenancy.scope()
         if wanted != self._applied_scope:
-            with self.connection.cursor() as raw:
+            with self.wrap_database_errors, self.connection.cursor() as raw:
                 raw.execute("SELECT set_config('app.organization_id', %s, false)", [wanted])
             self._applied_scope = wanted
         return cursor
