@@ -69,19 +69,29 @@ def data_folder(wanted: Path, account: Account) -> Path:
 
 
 def reachable(programs: Path, account: Account) -> Path:
-    """Return the programs' folder, or a copy that the account can run."""
-    if account.uid is None or account.runs(str(programs / "postgres"), "--version"):
+    """Return the programs' folder (`<package>/<installation>/bin`), or a copy that the account can run."""
+    if account.uid is None or account.runs(str(programs / "initdb"), "--version"):
         return programs
+    installation = programs.parent
+    package = installation.parent
     mark = hashlib.sha256(f"{programs} {programs.stat().st_mtime}".encode()).hexdigest()[:12]
-    copy = _shared() / f"postgresql-{mark}"
+    copy = _shared() / f"programs-{mark}"
     if not (copy / "complete").exists():
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(programs.parent, copy, symlinks=True)
-        for path in (copy, *copy.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o055 if path.stat().st_mode & 0o100 else 0o044))
+        # The programs look for their libraries beside the package, so the copy has the same shape.
+        libraries = package.with_name(f"{package.name}.libs")
+        shutil.copytree(installation, copy / package.name / installation.name, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, copy / libraries.name, symlinks=True)
+        _open_to_everybody(copy)
         (copy / "complete").touch()
-    return copy / programs.name
+    return copy / package.name / installation.name / programs.name
+
+
+def _open_to_everybody(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o055 if path.stat().st_mode & 0o100 else 0o044))
 
 
 def _shared() -> Path:
