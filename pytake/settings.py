@@ -166,8 +166,17 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
-# django-axes locks; allauth's own limiter would count the same failures a second time.
-ACCOUNT_RATE_LIMITS = False
+# Links in mails; their text says an hour.
+PASSWORD_RESET_TIMEOUT = 3600
+# Sign-in itself is counted by us (`rates.count_sign_in`) and by django-axes. The rest is allauth's: codes of the
+# second factor, passwords asked for again, mails.
+ACCOUNT_RATE_LIMITS = {
+    "login": "",
+    "login_failed": "5/30m/key",
+    "reauthenticate": "5/5m/user",
+    "change_password": "5/5m/user",
+    "reset_password": "20/h/ip,5/h/key",
+}
 MFA_ADAPTER = "pytake.accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PyTake"

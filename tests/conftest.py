@@ -102,5 +102,6 @@ def system_rows(db: None) -> None:
 @pytest.fixture
 def no_windows() -> None:
     """Forget what the rate limits have counted."""
-    for key in redis_client.client().scan_iter(redis_client.key("window", "*")):
-        redis_client.client().delete(key)
+    for counted in ("window:*", "*:allauth:rl:*"):
+        for key in redis_client.client().scan_iter(redis_client.key(counted)):
+            redis_client.client().delete(key)

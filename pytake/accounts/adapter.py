@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
@@ -13,7 +14,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from pytake.accounts import audit, mail, rates
+from pytake.accounts import audit, mail, people, rates
 from pytake.accounts.authentication import may_sign_in
 from pytake.accounts.models import User
 from pytake.infra import crypto
@@ -62,8 +63,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def set_password(self, user: User, password: str) -> None:
         """Change the password and end what the old one opened."""
-        user.password_changed_at = timezone.now()
-        super().set_password(user, password)
+        people.change_password(user, password, now=timezone.now(), request=context.request)
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
