@@ -295,7 +295,8 @@ def _message(
         content=item.payload,
         text=str(reply["text"])[:10_000],
         whatsapp_message_id=item.payload["id"],
-        whatsapp_timestamp=payloads.timestamp(item.payload.get("timestamp"), otherwise=now),
+        # A clock that is ahead must not keep the service window open.
+        whatsapp_timestamp=min(payloads.timestamp(item.payload.get("timestamp"), otherwise=now), now),
         status=Message.Status.RECEIVED,
         dispatch_state=Message.DispatchState.NONE,
         extra={"reply": reply},
