@@ -89,7 +89,7 @@ def page(user: User, *, view: View, search: str = "", cursor: str = "", size: in
     """Return a page of a view. A search looks through all threads, unless a narrower view is chosen."""
     rows = _of_view(Conversation.objects.visible_to(user), view, user, searching=bool(search))
     if search:
-        rows = rows.filter(contact__in=contacts.found(Contact.objects.alive(), search))
+        rows = rows.filter(contact__in=contacts.found(Contact.objects.alive(), search, by=user))
     rows = _by_waiting(rows, cursor) if view.waiting and not search else _by_activity(rows, cursor)
     found = list(
         rows.select_related("contact", "number", "current_agent", "department", "queue").prefetch_related(

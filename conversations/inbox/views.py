@@ -166,6 +166,8 @@ def _thread(request: MemberRequest, conversation: Conversation) -> dict[str, Any
         "identities": [(row.get_kind_display(), people.shown(row, user)) for row in identities],
         "title": people.title_from(contact, identities, user),
         "phone": people.address_from(identities, user),
+        # What arrived as it is names the phone.
+        "sees_raw": user.can("contacts.view_full"),
         "page": page,
         "earlier": "before" in request.GET,
         "older_url": f"{here}&{urlencode({'before': page.older})}" if page.older else "",

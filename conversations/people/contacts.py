@@ -14,6 +14,7 @@ from conversations.models import Contact, ContactIdentity
 from conversations.models.people import ContactQuerySet
 from pytake.accounts import audit
 from pytake.accounts.models import User
+from pytake.core import phones
 
 PAGE: Final = 50
 
@@ -30,7 +31,7 @@ def page(user: User, *, search: str = "", cursor: str = "") -> Page:
     """Return contacts who wrote, last one first; with a search, those found by name, e-mail or phone."""
     rows = Contact.objects.visible_to(user).alive()
     if search:
-        rows = found(rows, search)
+        rows = found(rows, search, by=user)
     if (point := _point(cursor)) is not None:
         at, pk = point
         if at is None:
@@ -43,8 +44,11 @@ def page(user: User, *, search: str = "", cursor: str = "") -> Page:
     return Page(rows=listed[:PAGE], next_cursor=_cursor(listed[PAGE - 1]) if len(listed) > PAGE else "")
 
 
-def found(rows: ContactQuerySet, search: str) -> ContactQuerySet:
-    """Find contacts by name, e-mail, or phone in any spelling."""
+def found(rows: ContactQuerySet, search: str, *, by: User) -> ContactQuerySet:
+    """Find contacts by name, e-mail, or phone in any spelling.
+
+    Who sees phones masked finds them whole only, or by the last four digits: parts would tell what the mask hides.
+    """
     named = (
         Q(name__icontains=search)
         | Q(profile_name__icontains=search)
@@ -53,11 +57,18 @@ def found(rows: ContactQuerySet, search: str) -> ContactQuerySet:
     )
     digits = "".join(filter(str.isdigit, search))
     if len(digits) >= 4:
-        known = ContactIdentity.objects.filter(
-            Q(value__contains=digits) | Q(e164__contains=digits) | Q(canonical_key__contains=digits)
-        )
+        known = ContactIdentity.objects.filter(_of_digits(digits, by))
         named |= Q(pk__in=known.values("contact_id"))
     return rows.filter(named)
+
+
+def _of_digits(digits: str, by: User) -> Q:
+    if by.can("contacts.view_full"):
+        return Q(value__contains=digits) | Q(e164__contains=digits) | Q(canonical_key__contains=digits)
+    if len(digits) == 4:
+        return Q(value__endswith=digits)
+    whole = [digits, phones.COUNTRY_CODES["BR"] + digits]
+    return Q(canonical_key__in=[phones.canonical_key("phone", spelling) for spelling in whole])
 
 
 def save(contact: Contact, *, changes: dict[str, Any], by: User, request: Any) -> None:

@@ -63,6 +63,17 @@ def test_a_pane_is_a_fragment_of_the_same_page(client_as: SignIn, agent: User, t
     assert "HX-Target" in pane.headers["Vary"]
 
 
+def test_what_arrived_is_not_shown_raw_to_those_who_see_phones_masked(
+    client_as: SignIn, viewer: User, agent: User, thread: Conversation
+) -> None:
+    raw = {"type": "image", "from": "5511987654321", "image": {"id": "77"}}
+    with tenancy.organization_context(thread.organization_id):
+        make.message(thread, "", message_type="image", content=raw)
+
+    assert "5511987654321" in client_as(agent).get("/inbox/", {"c": str(thread.pk)}).content.decode()
+    assert "5511987654321" not in client_as(viewer).get("/inbox/", {"c": str(thread.pk)}).content.decode()
+
+
 def test_viewers_see_masked_phones_and_no_actions(client_as: SignIn, viewer: User, thread: Conversation) -> None:
     page = client_as(viewer).get("/inbox/", {"c": str(thread.pk)}).content.decode()
 

@@ -30,6 +30,19 @@ def test_contacts_are_found_by_phone(client_as: SignIn, agent: User, joana: Cont
     assert "Joana Prado" in page
 
 
+@pytest.mark.parametrize(
+    ("search", "finds"), [("98765", False), ("1198765", False), ("4321", True), ("(11) 98765-4321", True)]
+)
+def test_searching_does_not_tell_what_the_mask_hides(
+    client_as: SignIn, viewer: User, joana: Contact, search: str, finds: bool
+) -> None:
+    client = client_as(viewer)
+
+    for address in ("/inbox/contacts/", "/inbox/"):
+        page = client.get(address, {"q": search, "view": "all"}).content.decode()
+        assert ("Joana Prado" in page) == (finds and address == "/inbox/contacts/")
+
+
 def test_pages_show_everybody_once(organization: Organization, agent: User) -> None:
     with tenancy.organization_context(organization.pk):
         for number in range(contacts.PAGE + 5):
