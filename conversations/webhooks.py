@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from django.conf import settings
@@ -25,6 +26,10 @@ from pytake.infra.nudge import nudge_sparsely
 _PHONE_ID: Final = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,32})"')
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 _NUDGE_EVERY_S: Final = 0.025
+# Anybody may post, so what a forged body costs is bounded: how many numbers are looked up (the provider sends at most
+# 1,000 updates at once), and how much is hashed when every secret of ours is tried.
+_NAMED_MAX: Final = 1000
+_HASHED_MAX_BYTES: Final = 64 * 1024 * 1024
 
 _INSERT: Final = """
 INSERT INTO conversations_webhookevent
@@ -90,7 +95,7 @@ def _store_shared(verified: Sequence[Receiver], raw: bytes, agent: str, now: dat
 
 def _ids(raw: bytes) -> list[str]:
     """Return the numbers' ids in the order in which the body names them."""
-    return list(dict.fromkeys(match.decode() for match in _PHONE_ID.findall(raw)))
+    return list(islice(dict.fromkeys(match.decode() for match in _PHONE_ID.findall(raw)), _NAMED_MAX))
 
 
 def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
@@ -100,7 +105,7 @@ def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
     candidates: Iterable[Receiver] = [known[key] for key in ids if key in known]
     if not known:
         # No number of ours is named (account events, rubbish): any of our app secrets may have signed it.
-        candidates = numbers.all_receivers()
+        candidates = _affordable(numbers.all_receivers(), len(raw))
     tried: dict[bytes, bool] = {}
     for receiver in candidates:
         for secret in receiver.app_secrets:
@@ -108,6 +113,12 @@ def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
                 made = hmac.new(secret, raw, hashlib.sha256).digest()
                 tried[secret] = hmac.compare_digest(made, digest)
     return [receiver for receiver in candidates if any(tried.get(secret) for secret in receiver.app_secrets)]
+
+
+def _affordable(receivers: Sequence[Receiver], length: int) -> Sequence[Receiver]:
+    """Return the receivers, or none when hashing the body with all of their secrets would take too long."""
+    secrets = {secret for receiver in receivers for secret in receiver.app_secrets}
+    return receivers if len(secrets) * length <= _HASHED_MAX_BYTES else ()
 
 
 def _store(values: list[Any]) -> None:

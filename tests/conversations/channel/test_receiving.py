@@ -261,6 +261,24 @@ def test_the_largest_batch_of_the_provider_is_taken(provider: Provider) -> None:
     assert len(bytes(WebhookEvent.objects.get().raw_body)) == len(raw)
 
 
+def test_a_forged_body_cannot_have_thousands_of_numbers_looked_up(provider: Provider) -> None:
+    many = [{"phone_number_id": str(200000000000000 + key)} for key in range(5000)]
+
+    assert provider.post_raw(encode({"entry": many}), secret="wrong").status_code == 401
+    assert len(numbers._cache) <= 1000
+
+
+def test_large_bodies_for_nobody_are_not_tried_with_every_secret(
+    provider: Provider, other_organization: Organization
+) -> None:
+    for key in range(20):
+        add_number(other_organization, phone_id=str(300000000000000 + key), secret=f"secret-{key}")
+    short, long = (encode({"entry": [], "text": "x" * length}) for length in (1000, 4_000_000))
+
+    assert provider.post_raw(short, secret="secret-19").status_code == 200
+    assert provider.post_raw(long, secret="secret-19").status_code == 401
+
+
 # --- what operators see -----------------------------------------------------------------------
 
 
