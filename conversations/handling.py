@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils.module_loading import import_string
 
+from conversations import threads_of_contacts
 from conversations.inbound_batch import Handler, InboundBatch
 from conversations.models import Message, UnhandledMessage, WhatsAppNumber
 from pytake.infra import metrics, tenancy
@@ -116,7 +117,9 @@ def _waiting(rows: QuerySet[UnhandledMessage]) -> list[Waiting]:
 def _handle(organization_id: uuid.UUID, rows: list[Waiting], *, now: datetime) -> int:
     if not rows:
         return 0
-    batch = InboundBatch(organization_id=organization_id, messages=_load(rows), now=now)
+    messages = _load(rows)
+    threads_of_contacts.revive([message.conversation for message in messages], now=now)
+    batch = InboundBatch(organization_id=organization_id, messages=messages, now=now)
     for handler in handlers():
         if batch.messages:
             batch = batch.without(handler(batch))

@@ -33,6 +33,18 @@ def live(number: WhatsAppNumber, contacts: Sequence[Contact], *, now: datetime) 
     return found
 
 
+def revive(rows: Sequence[Conversation], *, now: datetime) -> None:
+    """Reopen threads that ended between the arrival of a message and its handling; the caller has locked them."""
+    ended = [row for row in rows if row.status in {Conversation.Status.RESOLVED, Conversation.Status.CLOSED}]
+    if not ended:
+        return
+    others = Conversation.objects.live().filter(
+        number_id__in={row.number_id for row in ended}, contact_id__in={row.contact_id for row in ended}
+    )
+    live = set(others.values_list("number_id", "contact_id"))
+    _reopen([row for row in ended if (row.number_id, row.contact_id) not in live], now=now)
+
+
 def _recently_ended(number: WhatsAppNumber, contacts: Sequence[Contact], *, now: datetime) -> list[Conversation]:
     """Return the last resolved or closed thread of each contact within the organization's reopen window."""
     organization = Organization.objects.get(pk=number.organization_id)

@@ -7,26 +7,25 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from conversations.inbound_batch import InboundBatch
-from conversations.models import ContactTag, Conversation, Message
-from flows import programs, routing, runs, surroundings
+from conversations.models import Message
+from flows import routing, runs, sessions, surroundings
 from flows.engine.events import Event, Reply, Start
-from flows.engine.program import Program
 from flows.models import ConversationState
-from pytake.accounts.models import Organization
+from flows.surroundings import Shared
 
 TTL: Final = timedelta(hours=24)
 
 
 def answer(batch: InboundBatch) -> set[uuid.UUID]:
     """Run a turn for every message that a bot may answer; return the ids of those messages."""
-    mine = [message for message in batch.messages if _is_for_bots(message.conversation)]
+    mine = [message for message in batch.messages if sessions.may_run(message.conversation)]
     if not mine:
         return set()
-    sessions = _active_sessions(mine, now=batch.now)
+    active = _active_sessions(mine, now=batch.now)
     chosen: list[tuple[Message, ConversationState, bool]] = []
     answered: set[uuid.UUID] = set()
     for message in mine:
-        session = sessions.get((message.number_id, message.contact_id))
+        session = active.get((message.number_id, message.contact_id))
         if session is not None:
             answered.add(message.pk)
             if session.last_handled_message_id != message.pk:
@@ -38,10 +37,6 @@ def answer(batch: InboundBatch) -> set[uuid.UUID]:
             chosen.append((message, _new_session(message, choice, now=batch.now), True))
     _run(batch, chosen)
     return answered
-
-
-def _is_for_bots(conversation: Conversation) -> bool:
-    return conversation.status == Conversation.Status.OPEN and conversation.is_bot_active
 
 
 def _active_sessions(
@@ -84,45 +79,21 @@ def _new_session(message: Message, choice: routing.Choice, *, now: datetime) -> 
 def _run(batch: InboundBatch, chosen: list[tuple[Message, ConversationState, bool]]) -> None:
     if not chosen:
         return
-    organization = Organization.objects.get(pk=batch.organization_id)
-    loaded = programs.load(session.flow_version_id for _, session, _ in chosen if session.flow_version_id)
-    tags = _tags([message.contact_id for message, _, _ in chosen])
-    runs.carry_out(
-        [
-            _prepare(message, session, loaded, is_new=is_new, organization=organization, tags=tags, now=batch.now)
-            for message, session, is_new in chosen
-        ],
-        now=batch.now,
-    )
+    shared = surroundings.shared_by([session for _, session, _ in chosen], organization_id=batch.organization_id)
+    work = [_prepare(message, session, shared, is_new=is_new, now=batch.now) for message, session, is_new in chosen]
+    runs.carry_out(work, now=batch.now)
 
 
-def _prepare(
-    message: Message,
-    session: ConversationState,
-    loaded: dict[str, Program],
-    *,
-    is_new: bool,
-    organization: Organization,
-    tags: dict[uuid.UUID, list[str]],
-    now: datetime,
-) -> runs.Run:
+def _prepare(message: Message, session: ConversationState, shared: Shared, *, is_new: bool, now: datetime) -> runs.Run:
     return runs.Run(
         session=session,
         conversation=message.conversation,
-        program=loaded[str(session.flow_version_id)],
+        program=shared.programs[str(session.flow_version_id)],
         event=_event(message, is_new=is_new),
         is_new=is_new,
         user_message=message,
         env=surroundings.env_for(
-            organization=organization,
-            number=message.number,
-            contact=message.contact,
-            conversation=message.conversation,
-            message=message.text,
-            message_type=message.message_type,
-            tags=tags.get(message.contact_id, []),
-            loaded=loaded,
-            now=now,
+            session, message.conversation, shared, message=message.text, message_type=message.message_type, now=now
         ),
     )
 
@@ -139,11 +110,3 @@ def _event(message: Message, *, is_new: bool) -> Event:
         payload=reply.get("payload") or {},
         message_id=str(message.pk),
     )
-
-
-def _tags(contact_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    found: dict[uuid.UUID, list[str]] = {}
-    rows = ContactTag.objects.filter(contact_id__in=contact_ids, tag__deleted_at=None)
-    for contact_id, name in rows.values_list("contact_id", "tag__name"):
-        found.setdefault(contact_id, []).append(name)
-    return found

@@ -288,14 +288,11 @@ def _hand_off(runs: Sequence[Run], *, now: datetime) -> None:
 
 
 def _resolve(runs: Sequence[Run], *, now: datetime) -> None:
-    """Close threads whose flow ended with `then: resolve`, if nobody else owns them."""
+    """Close threads whose flow ended with `then: resolve`."""
     over = [
-        run.conversation.pk
+        run.conversation
         for run in runs
         for effect in run.effects
         if isinstance(effect, Ended) and effect.then == "resolve"
     ]
-    if over:
-        Conversation.objects.filter(pk__in=over, status=Conversation.Status.OPEN).update(
-            status=Conversation.Status.RESOLVED, resolved_at=now
-        )
+    people.resolve(over, now=now)

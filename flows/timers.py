@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
 
-from conversations.models import Contact, Conversation
-from flows import programs, runs, surroundings
+from conversations.models import Conversation
+from flows import runs, sessions, surroundings
 from flows.engine.events import TimerFired
 from flows.models import ConversationState, FlowTimer
-from pytake.accounts.models import Organization
+from flows.surroundings import Shared
 from pytake.infra import tenancy
 
 log = structlog.get_logger(__name__)
 SLICE: Final = 200
+# While people have a thread, its timers look again this often whether the bot has it back.
+LOOK_AGAIN: Final = timedelta(minutes=1)
 
 
 def fire_due(*, until: datetime, clock: Any) -> int:
@@ -44,7 +46,10 @@ def _fire_slice(organization_id: uuid.UUID, *, now: datetime) -> int:
                 return _fire(organization_id, _claim(now, SLICE), now=now)
         except Exception:  # one broken session must not stop the others
             log.exception("timers.slice_failed")
-        return sum(_fire_alone(organization_id, now=now) for _ in range(SLICE))
+        fired = 0
+        while fired < SLICE and _fire_alone(organization_id, now=now):
+            fired += 1
+        return fired
 
 
 def _fire_alone(organization_id: uuid.UUID, *, now: datetime) -> int:
@@ -90,44 +95,32 @@ def _claim(now: datetime, limit: int) -> list[FlowTimer]:
 def _fire(organization_id: uuid.UUID, timers: list[FlowTimer], *, now: datetime) -> int:
     if not timers:
         return 0
-    FlowTimer.objects.filter(pk__in=[timer.pk for timer in timers]).update(state=FlowTimer.State.FIRED)
-    organization = Organization.objects.get(pk=organization_id)
-    loaded = programs.load(timer.session.flow_version_id for timer in timers if timer.session.flow_version_id)
-    threads = {
+    threads: dict[uuid.UUID | None, Conversation] = {
         row.pk: row
         for row in Conversation.objects.filter(pk__in=[timer.session.conversation_id for timer in timers])
         .select_related("contact", "number")
         .prefetch_related("contact__identities")
     }
-    work = [
-        _prepare(timer, threads[timer.session.conversation_id], loaded, organization, now)
-        for timer in timers
-        if timer.session.is_active and timer.session.conversation_id in threads
-    ]
-    runs.carry_out([run for run in work if run.conversation.is_bot_active], now=now)
+    ripe = [timer for timer in timers if timer.session.is_active and timer.session.conversation_id in threads]
+    held = {timer.pk for timer in ripe if not sessions.may_run(threads[timer.session.conversation_id])}
+    FlowTimer.objects.filter(pk__in=held).update(due_at=now + LOOK_AGAIN)
+    fired = [timer.pk for timer in timers if timer.pk not in held]
+    FlowTimer.objects.filter(pk__in=fired).update(state=FlowTimer.State.FIRED)
+    due = [timer for timer in ripe if timer.pk not in held]
+    if due:
+        shared = surroundings.shared_by([timer.session for timer in due], organization_id=organization_id)
+        work = [_prepare(timer, threads[timer.session.conversation_id], shared, now) for timer in due]
+        runs.carry_out(work, now=now)
     return len(timers)
 
 
-def _prepare(
-    timer: FlowTimer, conversation: Conversation, loaded: dict[str, Any], organization: Organization, now: datetime
-) -> runs.Run:
-    contact: Contact = conversation.contact
+def _prepare(timer: FlowTimer, conversation: Conversation, shared: Shared, now: datetime) -> runs.Run:
     return runs.Run(
         session=timer.session,
         conversation=conversation,
-        program=loaded[str(timer.session.flow_version_id)],
+        program=shared.programs[str(timer.session.flow_version_id)],
         event=TimerFired(kind=timer.kind, node_id=timer.node_id, token=timer.token),
-        env=surroundings.env_for(
-            organization=organization,
-            number=conversation.number,
-            contact=contact,
-            conversation=conversation,
-            message="",
-            message_type="",
-            tags=[],
-            loaded=loaded,
-            now=now,
-        ),
+        env=surroundings.env_for(timer.session, conversation, shared, now=now),
     )
 
 

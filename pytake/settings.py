@@ -372,6 +372,8 @@ AUDIT_RECORDER = "pytake.accounts.audit.record"
 # Called when an agent takes a thread (conversation), and when one gives it back to the bot (conversation, now=…).
 AGENT_TOOK_THREAD = "flows.sessions.pause_for_agent"
 AGENT_RELEASED_THREAD = "flows.sessions.resume_after_agent"
+# Called when a person or the API ends a thread (conversation, now=…).
+THREAD_ENDED = "flows.sessions.end_with_thread"
 # Who may hear a kind of realtime room: called with (user, key) inside the organization's context.
 REALTIME_ROOMS = {
     "conversation": "conversations.room_access.may_hear_thread",

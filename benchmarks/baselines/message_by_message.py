@@ -10,13 +10,12 @@ from django.db import transaction
 
 from conversations import outbox, payloads
 from conversations.models import Contact, ContactIdentity, Conversation, Message, WhatsAppNumber
-from flows import programs, routing, runs, surroundings
+from flows import routing, runs, surroundings
 from flows.engine.effects import Send, Visit
 from flows.engine.events import Event, Reply, Start
 from flows.engine.step import step
 from flows.models import ConversationLog, ConversationState, NodeVisit
 from notifications.models import RealtimeEvent
-from pytake.accounts.models import Organization
 from pytake.core import phones
 from pytake.infra.ids import new_id
 
@@ -119,20 +118,11 @@ def _turn(message: Message, reply: dict[str, Any], *, number: WhatsAppNumber, no
             started_at=now,
             session_expires_at=now + timedelta(hours=24),
         )
-    assert session.flow_version_id is not None
-    loaded = programs.load([session.flow_version_id])
+    shared = surroundings.shared_by([session], organization_id=number.organization_id)
     env = surroundings.env_for(
-        organization=Organization.objects.get(pk=number.organization_id),
-        number=number,
-        contact=message.contact,
-        conversation=message.conversation,
-        message=message.text,
-        message_type="text",
-        tags=[tag.name for tag in message.contact.tags.all()],
-        loaded=loaded,
-        now=now,
+        session, message.conversation, shared, message=message.text, message_type="text", now=now
     )
-    turn = step(loaded[str(session.flow_version_id)], runs.state_of(session), event, env)
+    turn = step(shared.programs[str(session.flow_version_id)], runs.state_of(session), event, env)
     _save(message, session, turn, now=now)
 
 

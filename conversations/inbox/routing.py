@@ -68,6 +68,19 @@ def hand_off(requests: list[HandOff], *, now: datetime) -> None:
     _write([request.conversation for request in requests], lines, now=now)
 
 
+def resolve(rows: list[Conversation], *, now: datetime) -> None:
+    """End threads whose flow says that all is done; those that people have or await stay."""
+    over = [row for row in rows if row.status == _S.OPEN and row.is_bot_active]
+    if not over:
+        return
+    for row in over:
+        row.status, row.resolved_at, row.waiting_since, row.unread_count = _S.RESOLVED, now, None, 0
+        row.lock_version += 1
+    Conversation.objects.bulk_update(over, ["status", "resolved_at", "waiting_since", "unread_count", "lock_version"])
+    ConversationEvent.objects.bulk_create([timeline.line(row, "resolved", now=now, reason="flow") for row in over])
+    events.emit_many([draft for row in over for draft in rooms.changed(row, fields=["status"], now=now, by=None)])
+
+
 def queue_unanswered(batch: InboundBatch) -> set[uuid.UUID]:
     """Inbound handler of last resort: whoever owns the thread sees it waiting, else it is queued."""
     waiting: list[Message] = []
@@ -98,6 +111,9 @@ def _move(moved: list[tuple[Conversation, Message]], *, now: datetime) -> None:
     teams = Teams.load(moved[0][0].organization_id)
     lines = []
     for row, message in moved:
+        if _waits_for_nobody(row) and not teams.departments:
+            row.unread_count += 1
+            continue
         owner = row.current_agent_id if row.status == _S.PENDING else None
         if owner:
             row.status, row.snoozed_until = _S.ACTIVE, None
@@ -109,6 +125,11 @@ def _move(moved: list[tuple[Conversation, Message]], *, now: datetime) -> None:
             lines.append(timeline.line(row, "queued", now=now, department=department, reason="unanswered"))
         row.unread_count += 1
     _write([row for row, _ in moved], lines, now=now)
+
+
+def _waits_for_nobody(row: Conversation) -> bool:
+    """Return whether the thread was passed to people already, while there was no department."""
+    return row.status == _S.OPEN and not row.is_bot_active and row.waiting_since is not None
 
 
 def _pass_to_people(row: Conversation, request: HandOff, teams: Teams, *, now: datetime) -> None:

@@ -147,6 +147,7 @@ def close(
     _settle(
         row, line, [*fields, "queued_at", "waiting_since", "snoozed_until", "priority", "unread_count"], now=now, by=by
     )
+    import_string(settings.THREAD_ENDED)(row, now=now)
     return row
 
 

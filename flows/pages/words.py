@@ -81,6 +81,7 @@ _COMPLETE: Final = frozenset(
 _ENDS: Final[Mapping[str, Text]] = {
     "completed": _("completed"),
     "handed_off": _("handed to people"),
+    "closed": _("closed"),
     "expired": _("expired"),
     "failed": _("stopped by an error"),
     "loop_guard": _("stopped: it ran in a circle"),

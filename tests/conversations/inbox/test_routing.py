@@ -181,3 +181,13 @@ def test_an_answer_ends_pending_and_returns_to_the_owner(thread: Conversation, a
 
     thread.refresh_from_db()
     assert (thread.status, thread.current_agent) == ("active", agent)
+
+
+def test_without_departments_a_second_message_repeats_nothing(thread: Conversation) -> None:
+    routing.hand_off([HandOff(conversation=thread, priority="high")], now=timezone.now())
+
+    routing.queue_unanswered(batch_of(make.message(thread)))
+
+    thread.refresh_from_db()
+    assert (thread.unread_count, thread.is_human_requested, thread.priority) == (1, True, 80)
+    assert list(ConversationEvent.objects.filter(conversation=thread).values_list("kind", flat=True)) == ["handoff"]
