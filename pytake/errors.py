@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -94,6 +94,10 @@ def api_exception_handler(exc: Exception, context: dict[str, Any]) -> Response |
         return _response(request, 503, _("The service is not available for a moment."), headers={"Retry-After": "5"})
     if isinstance(exc, exceptions.APIException):
         return _framework_response(exc, request)
+    if isinstance(exc, RecursionError | DataError):
+        # Nested without end, or out of what the columns hold (an instant before the year 1).
+        log.warning("api.unreadable", error=type(exc).__name__)
+        return _response(request, 400, _("The request cannot be read."))
     log.error("api.failed", exc_info=exc)
     return _response(request, 500, _("Something went wrong on our side."))
 

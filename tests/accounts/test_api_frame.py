@@ -212,3 +212,13 @@ def test_health_is_short_for_everybody_and_long_for_administrators(admin: User, 
     assert detailed["details"] == {"database": True, "redis": True, "migrations_pending": 0}
     assert Client().get("/api/v1/health").json()["status"] == "ok"
     assert Client().get("/api/v1/ping").json()["pong"] is True
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_neither_python_nor_the_database_can_hold_is_the_callers_fault(
+    system_rows: None, admin: User, api_as: ApiAs
+) -> None:
+    deep = "[" * 100_000
+
+    assert Client().post("/api/v1/auth/login", deep, content_type="application/json").status_code == 400
+    assert api_as(admin).get("/api/v1/audit-log?since=9999-12-31T23:59:59-23:59").status_code == 400
