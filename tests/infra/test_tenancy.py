@@ -122,6 +122,13 @@ def test_the_context_follows_rollbacks(
     assert names_by_sql() == set()
 
 
+def test_a_savepoint_is_rolled_back_after_leaving_the_context_of_the_failure(organization: Organization) -> None:
+    with pytest.raises(ProgrammingError), transaction.atomic(), tenancy.organization_context(organization.pk):
+        connection.cursor().execute("SELECT nothing_of_this_name")
+
+    assert Organization.objects.filter(pk=organization.pk).exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_context_follows_full_rollbacks_and_new_connections() -> None:
     first, second = make.organization(name="A"), make.organization(name="B")

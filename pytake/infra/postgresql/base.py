@@ -38,5 +38,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super()._rollback()  # type: ignore[misc]  # not in the stubs
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)  # type: ignore[misc]  # not in the stubs
+        # Not by `cursor()`: in a failed transaction, which this ends, the variable cannot be set.
+        with self.wrap_database_errors, self.connection.cursor() as raw:
+            raw.execute(self.ops.savepoint_rollback_sql(sid))
         self._applied_scope = None
