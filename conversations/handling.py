@@ -165,13 +165,14 @@ def _handle_alone(organization_id: uuid.UUID, row_id: int, *, now: datetime) -> 
     """Handle one message; count a failure and put it off, for good after ATTEMPTS_MAX."""
     try:
         with transaction.atomic():
-            open_ = UnhandledMessage.objects.select_for_update(skip_locked=True).filter(pk=row_id, is_dead=False)
-            rows = _waiting(open_)
-            _lock_conversations(rows)
+            _lock_conversation_of(row_id)
+            rows = _waiting(UnhandledMessage.objects.filter(pk=row_id, is_dead=False))
             _handle(organization_id, rows, now=now)
     except Exception as exc:  # set aside, the others go on
         log.exception("message.handling_failed", unhandled_id=row_id)
-        row = UnhandledMessage.objects.get(pk=row_id)
+        row = UnhandledMessage.objects.filter(pk=row_id).first()
+        if row is None:
+            return  # another worker has handled it meanwhile
         attempts = row.attempts + 1
         UnhandledMessage.objects.filter(pk=row_id).update(
             attempts=attempts,
@@ -181,9 +182,12 @@ def _handle_alone(organization_id: uuid.UUID, row_id: int, *, now: datetime) -> 
         )
 
 
-def _lock_conversations(rows: list[Waiting]) -> None:
+def _lock_conversation_of(row_id: int) -> None:
+    """Lock the conversation, as slices do, before anything is read: its queue is ours then."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT FROM conversations_conversation WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
-            [[row.conversation_id for row in rows]],
+            "SELECT FROM conversations_conversation conversation "
+            "JOIN conversations_unhandledmessage open ON open.conversation_id = conversation.id "
+            "WHERE open.id = %s FOR UPDATE OF conversation",
+            [row_id],
         )

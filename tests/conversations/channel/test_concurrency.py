@@ -153,6 +153,28 @@ def wait_until_somebody_is_blocked() -> None:
     raise AssertionError("nobody waits")
 
 
+def test_handling_alone_locks_the_conversation_first(provider: Provider, recorder: list[str]) -> None:
+    """As slices do: whoever locked the queue's row first would wait for a slice that waits for that row."""
+    provider.bring(text("wamid.1", "1"))
+    row = UnhandledMessage.objects.get()
+
+    def alone() -> None:
+        with tenancy.organization_context(row.organization_id):
+            handling._handle_alone(row.organization_id, row.pk, now=timezone.now())
+
+    single = threading.Thread(target=at_once, args=(alone, 1))
+    with transaction.atomic():
+        Conversation.objects.select_for_update().get(pk=row.conversation_id)
+        single.start()
+        wait_until_somebody_is_blocked()
+        # A slice would end like this.
+        assert UnhandledMessage.objects.select_for_update(nowait=True).get(pk=row.pk)
+        UnhandledMessage.objects.filter(pk=row.pk).delete()
+    single.join(10)
+
+    assert recorder == []
+
+
 def test_messages_are_handled_once_and_in_order(provider: Provider, recorder: list[str]) -> None:
     people = [f"5511{970_000_000 + n}" for n in range(6)]
     provider.bring(*(text(f"wamid.{who}.{n}", f"{who} {n}", sender=who) for n in range(5) for who in people))
