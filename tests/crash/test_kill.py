@@ -89,7 +89,11 @@ def crash(running: Running) -> Aftermath:
         _await_written(running, CONVERSATIONS * turn // (len(victims) + 1))
         _await_sending(running)
         _kill_and_await(running, victim)
-    seconds = running.wait(lambda: _is_at_rest(running), 120, "coming to rest")
+    try:
+        seconds = running.wait(lambda: _is_at_rest(running), 120, "coming to rest")
+    except AssertionError as exc:
+        seen = running.simulate("metrics")
+        raise AssertionError(f"{exc}\nleft: {_unfinished(running)}, {seen['timers']}, {seen['webhooks']}") from exc
     print(f"at rest {seconds:.1f} s after the last restart")  # noqa: T201  # a figure of the test
     return _look(running, before)
 
