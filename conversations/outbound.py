@@ -64,10 +64,13 @@ def numbers_waiting(now: datetime, *, number_id: uuid.UUID | None = None) -> lis
     """Return numbers with due messages, those with the oldest first."""
     with tenancy.platform_scope("find numbers with messages to send"), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT number_id, organization_id FROM conversations_message WHERE dispatch_state = 'queued' "
-            "AND (not_before IS NULL OR not_before <= %(now)s) "
+            "SELECT message.number_id, message.organization_id FROM conversations_message message "
+            # Those that are switched off must not keep the others from being found.
+            "JOIN conversations_whatsappnumber number ON number.id = message.number_id "
+            "AND number.is_active AND number.deleted_at IS NULL "
+            "WHERE dispatch_state = 'queued' AND (not_before IS NULL OR not_before <= %(now)s) "
             "AND (%(number)s::uuid IS NULL OR number_id = %(number)s) "
-            "GROUP BY 1, 2 ORDER BY min(id::text) LIMIT 100",
+            "GROUP BY 1, 2 ORDER BY min(message.id::text) LIMIT 100",
             {"now": now, "number": number_id},
         )
         return [Waiting(*row) for row in cursor.fetchall()]

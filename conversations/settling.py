@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from conversations import number_health, service_window, statuses
 from conversations.claimed import Claimed
@@ -80,15 +80,25 @@ def settle(
     rows = [_row(result, now=now) for result in results]
     rows += [_closed(message, now=now) for message in shut]
     rows += [_later(message, wait_s, now=now) for message, wait_s in deferred]
-    with transaction.atomic():
+    messages = [*(result.message for result in results), *shut]
+
+    @transaction.atomic
+    def write() -> None:
         _write_once(number, rows)
         _write_attempts(results, started_at, now)
-        accepted = {row.id: row.wamid for row in rows if row.wamid}
-        statuses.match_parked(number, accepted, now=now)
+        statuses.match_parked(number, {row.id: row.wamid for row in rows if row.wamid}, now=now)
         number_health.judge(number, [result.outcome for result in results], now=now)
         failed = {row.id for row in rows if row.state == Message.DispatchState.FAILED}
-        told = [*(result.message for result in results), *shut]
-        events.emit_many([_announcement(message, now) for message in told if message.id in failed])
+        events.emit_many([_announcement(message, now) for message in messages if message.id in failed])
+
+    try:
+        write()
+    except OperationalError:
+        # What has left must not become unknown because a worker with statuses held the same rows (deadlock).
+        if connection.in_atomic_block:
+            raise
+        log.warning("settling.once_more", number_id=str(number.pk), exc_info=True)
+        write()
     for result in results:
         metrics.SENDS.labels(type(result.outcome).__name__.lower()).inc()
 

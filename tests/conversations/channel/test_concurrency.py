@@ -251,3 +251,35 @@ def test_a_status_that_overtakes_the_answer_wins(
     message.refresh_from_db()
     assert (message.dispatch_state, message.status, message.whatsapp_message_id) == ("accepted", "read", "wamid.1")
     assert sweeping.sweep(now=now + timedelta(hours=1)) == (0, 0)
+
+
+def test_a_deadlock_forgets_no_outcome(responder: Responder, number: WhatsAppNumber) -> None:
+    first, second = sorted(intents(number, 2), key=lambda row: row.pk)
+    ready, sent = threading.Event(), threading.Event()
+
+    def cross() -> None:
+        """Lock the second row, then the first, while the drain does the opposite."""
+        assert sent.wait(5)
+        with tenancy.organization_context(number.organization_id), transaction.atomic():
+            Message.objects.select_for_update().get(pk=second.pk)
+            ready.set()
+            wait_until_somebody_is_blocked()
+            # Later than the drain, which notices first and is the one that is undone.
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(0.3)")
+            Message.objects.select_for_update().get(pk=first.pk)
+
+    def answer(body: dict[str, Any]) -> Any:
+        sent.set()
+        assert ready.wait(5)
+        return accepted(f"wamid.{body['biz_opaque_callback_data']}")
+
+    responder.answer = answer
+    other = threading.Thread(target=at_once, args=(cross, 1))
+    other.start()
+    now = timezone.now()
+    outbound.drain(Waiting(number.pk, number.organization_id), until=now, clock=lambda: now)
+    other.join(10)
+
+    assert set(Message.objects.values_list("dispatch_state", flat=True)) == {"accepted"}
+    assert len(responder.requests) == 2

@@ -92,6 +92,7 @@ def test_a_number_that_is_switched_off_sends_nothing_and_loses_nothing(
     message = say()
     WhatsAppNumber.objects.filter(pk=number.pk).update(**change)
     assert (drain(number), responder.requests, fresh(message).dispatch_state) == (0, [], "queued")
+    assert outbound.numbers_waiting(timezone.now()) == []  # it takes nobody's place
 
 
 def test_draining_everything_serves_each_organization_with_its_own_token(
