@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from allauth.account.forms import default_token_generator
 from allauth.mfa.totp.internal.auth import TOTP
 from django.core import mail as outbox
 from django.test import Client, RequestFactory
@@ -63,9 +64,8 @@ def test_reset_links_work_for_an_hour(person: User, monkeypatch: pytest.MonkeyPa
     token = mail.reset_token(person)
     assert mail.user_of_reset_token(token) == person
 
-    generator = mail.default_token_generator
-    later = generator._now() + timedelta(minutes=61)
-    monkeypatch.setattr(generator, "_now", lambda: later)
+    later = default_token_generator._now() + timedelta(minutes=61)
+    monkeypatch.setattr(default_token_generator, "_now", lambda: later)
 
     assert mail.user_of_reset_token(token) is None
 
