@@ -183,6 +183,12 @@ def test_the_example_of_the_environment_runs_as_it_is() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_variable_of_the_example_is_described() -> None:
+    described = set(re.findall(r"`([A-Z0-9_]+)`", text("docs/deploy.md")))
+
+    assert set(example()) - described == set()
+
+
 def test_the_example_holds_no_key_of_nobody() -> None:
     sources = [path.read_text(encoding="utf-8") for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     deployment = [text("docker-compose.yml"), text("deploy/caddy/Caddyfile")]
@@ -265,7 +271,8 @@ def test_every_periodic_row_names_a_registered_task(db: None) -> None:
             module = import_module(package.removesuffix(".py").replace("/", "."))
             for operation in module.Migration.operations:
                 assert isinstance(operation, migrations.RunPython)
-                operation.code(apps, None)
+                write: Any = operation.code
+                write(apps, None)
     tasks = registered_tasks()
     rows = PeriodicTask.objects.exclude(task__startswith="celery.")
 
