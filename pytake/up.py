@@ -98,6 +98,11 @@ def _port(name: str, default: int) -> int:
 
 def _refuse_taken(ports: dict[str, int]) -> None:
     for name, port in ports.items():
+        same = [other for other in ports if ports[other] == port]
+        if len(same) > 1:
+            raise EmbeddedServerError(
+                f"{' and '.join(same)} are both {port}. Choose another one: {same[1]}={port + 100} make run"
+            )
         if is_taken(port):
             raise EmbeddedServerError(
                 f"port {port} is in use. Stop the program that uses it (perhaps another `make run`), "

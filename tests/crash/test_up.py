@@ -132,3 +132,11 @@ def test_a_busy_port_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert f"port {port} is in use" in done.stderr
     assert f"PORT={port + 100} make run" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_servers_at_one_port_are_refused(tmp_path: Path) -> None:
+    done = up(tmp_path, PORT="18310", SIMULATOR_PORT="18311")
+
+    assert done.returncode == 1
+    assert "REALTIME_PORT and SIMULATOR_PORT are both 18311" in done.stderr
+    assert "Traceback" not in done.stderr
