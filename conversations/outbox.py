@@ -40,9 +40,14 @@ class NoAddressError(ConflictError):
 
 def address_of(contact: Contact) -> ContactIdentity | None:
     """Return the identity to send to: the primary one, a WhatsApp id before a user id before a phone."""
-    order = {"wa_id": 0, "bsuid": 1, "phone": 2, "lid": 3}
-    known = sorted(contact.known_identities(), key=lambda row: (not row.is_primary, order.get(row.kind, 9)))
-    return known[0] if known else None
+    return min(contact.known_identities(), key=_preference, default=None)
+
+
+_ORDER: Final = {"wa_id": 0, "bsuid": 1, "phone": 2, "lid": 3}
+
+
+def _preference(identity: ContactIdentity) -> tuple[bool, int]:
+    return not identity.is_primary, _ORDER.get(identity.kind, 9)
 
 
 def draft(

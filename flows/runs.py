@@ -151,17 +151,12 @@ _COLUMNS: Final = (
 _JSON_COLUMNS: Final = (
     "call_stack", "question_state", "node_visits", "variables", "execution_path",
 )  # fmt: skip
+_TYPED: Final = (("id", "uuid"), *_COLUMNS, *((name, "jsonb") for name in _JSON_COLUMNS))
 _UPDATE: Final = (  # constants only: the names of our columns
     "UPDATE conversation_states session SET "
-    + ", ".join(f"{name} = fresh.{name}" for name, _ in _COLUMNS)
-    + ", "
-    + ", ".join(f"{name} = fresh.{name}::jsonb" for name in _JSON_COLUMNS)
-    + ", updated_at = now() FROM unnest(%(id)s::uuid[], "
-    + ", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS)
-    + ", "
-    + ", ".join(f"%({name})s::text[]" for name in _JSON_COLUMNS)
-    + ") AS fresh (id, "
-    + ", ".join([*(name for name, _ in _COLUMNS), *_JSON_COLUMNS])
+    + ", ".join(f"{name} = fresh.{name}" for name, _ in _TYPED[1:])
+    + ", updated_at = now() FROM json_to_recordset(%s::json) AS fresh ("
+    + ", ".join(f"{name} {kind}" for name, kind in _TYPED)
     + ") WHERE session.id = fresh.id"
 )
 
@@ -175,13 +170,9 @@ def _write_sessions(runs: Sequence[Run]) -> None:
     changed = [run.session for run in runs if not run.is_new]
     if not changed:
         return
-    values: dict[str, Any] = {"id": [session.pk for session in changed]}
-    for name, _ in _COLUMNS:
-        values[name] = [getattr(session, name) for session in changed]
-    for name in _JSON_COLUMNS:
-        values[name] = [orjson.dumps(getattr(session, name)).decode() for session in changed]
+    rows = [{name: getattr(session, name) for name, _ in _TYPED} for session in changed]
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE, values)
+        cursor.execute(_UPDATE, [orjson.dumps(rows).decode()])
 
 
 # What a line of the log says if nothing else is said.
