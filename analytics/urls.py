@@ -11,5 +11,6 @@ from analytics import views
 app_name = "analytics"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("language/", login_not_required(set_language), name="set_language"),
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
@@ -12,6 +14,13 @@ from django.views.decorators.vary import vary_on_headers
 from analytics import today
 from pytake.accounts.access import requires
 from pytake.accounts.member_request import MemberRequest
+
+
+@login_not_required
+@require_GET
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Lead browsers that ask without being told, as for the description of the API, to the icon."""
+    return redirect(static("logo.svg"))
 
 
 @requires("conversations.view")

@@ -51,6 +51,7 @@ class Ticket(ApiView):
 
     schema_tag = "realtime"
     route_permissions = {"post": MEMBER}
+    open_to_tokens = True
 
     @extend_schema(operation_id="ws_ticket", request=None, responses={200: TicketShape})
     def post(self, request: Request) -> Response:

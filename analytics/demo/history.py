@@ -138,7 +138,9 @@ def _spoken(setting: Setting, contact: Contact, story: Story, started: datetime)
     words = {"name": name, "first": name.split()[0], "protocol": f"CA-{setting.rng.randint(10000, 99999)}"}
     at = started
     for who, text in story.lines:
-        yield _Line(who, text.format_map(words), at)
+        # A line may offer several ways to say it.
+        said = setting.rng.choice(text.split(" | "))
+        yield _Line(who, said.format_map(words), at)
         at += timedelta(seconds=2 if who == "b" else setting.rng.randint(8, 90))
 
 

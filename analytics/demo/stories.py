@@ -22,6 +22,19 @@ class Story:
     weight: int = 1
 
 
+# Several ways to say it, so that a list of conversations does not repeat itself.
+ABOUT_PERMITS: Final = (
+    "como peço a autorização? | e quanto tempo demora a autorização? | preciso levar o pedido médico? | "
+    "posso mandar a carteirinha por aqui? | o ultrassom precisa de autorização também?"
+)
+ABOUT_MONEY: Final = (
+    "preciso da segunda via do boleto | meu boleto venceu ontem, e agora? | vocês mandam nota fiscal? | "
+    "fui cobrada duas vezes este mês"
+)
+PRESSING: Final = (
+    "é urgente, por favor | alguém pode me ajudar? | minha médica pediu para hoje | "
+    "é o hemograma, protocolo {protocol} | oi?"
+)
 WELCOME = "Olá! Aqui é a assistente da Clínica Aurora. Como posso ajudar?"
 STORIES: Final = (
     Story(
@@ -50,7 +63,7 @@ STORIES: Final = (
             ("b", "Vou te passar para uma pessoa da nossa equipe. Um instante."),
             ("note:camila", "Coleta no dia 12, prazo do laboratório vence amanhã."),
             ("camila", "Bom dia, {first}! O laboratório promete o resultado para amanhã até as 18h."),
-            ("c", "perfeito, aguardo então"),
+            ("c", "perfeito, aguardo então | tá bom, obrigada | ok, fico no aguardo"),
             ("camila", "Assim que chegar eu envio por aqui."),
         ),
         ending="resolved",
@@ -66,7 +79,7 @@ STORIES: Final = (
             ("bruno", "Oi, {first}! Qual é o plano e a categoria?"),
             ("c", "é o regional básico"),
             ("bruno", "Aceitamos para consultas. Para exames de imagem é preciso autorização antes."),
-            ("c", "como peço a autorização?"),
+            ("c", ABOUT_PERMITS),
         ),
         ending="active",
         department="atendimento",
@@ -74,7 +87,7 @@ STORIES: Final = (
     ),
     Story(
         lines=(
-            ("c", "preciso da segunda via do boleto"),
+            ("c", ABOUT_MONEY),
             ("b", WELCOME),
             ("c", "quero falar com uma pessoa"),
             ("b", "Vou te passar para uma pessoa da nossa equipe. Um instante."),
@@ -111,7 +124,7 @@ STORIES: Final = (
             ("c", "atendente"),
             ("b", "Vou te passar para uma pessoa da nossa equipe. Um instante."),
             ("bruno", "Ficamos na Rua das Acácias, 210, ao lado da praça. Tem estacionamento no subsolo."),
-            ("c", "valeu"),
+            ("c", "valeu | obrigada! | perfeito, até amanhã | ótimo, obrigado"),
         ),
         ending="closed",
         department="atendimento",
@@ -123,7 +136,7 @@ STORIES: Final = (
             ("b", WELCOME),
             ("c", "atendente"),
             ("b", "Vou te passar para uma pessoa da nossa equipe. Um instante."),
-            ("c", "é urgente, por favor"),
+            ("c", PRESSING),
         ),
         ending="queued",
         department="exames",

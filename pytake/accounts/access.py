@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 PUBLIC: Final = "public"
-MEMBER: Final = "member"  # anybody signed in
+MEMBER: Final = "member"  # anybody signed in; with an API token looking only, unless the view is `open_to_tokens`
 SUPER: Final = "super"  # platform operators
 LEVELS: Final = (PUBLIC, MEMBER, SUPER)
 
@@ -66,5 +66,5 @@ class HasRoutePermission(BasePermission):
         if needed is None or not user.is_authenticated:
             return False
         if needed == MEMBER:
-            return True
+            return user.limited_to is None or request.method in SAFE_METHODS or getattr(view, "open_to_tokens", False)
         return bool(user.is_super_admin and user.limited_to is None) if needed == SUPER else bool(user.can(needed))

@@ -211,6 +211,19 @@ def test_an_integration_token_acts_within_its_scopes(admin: User, organization: 
     assert integration.get("/api/v1/users").status_code == 401
 
 
+def test_an_integration_token_leaves_the_account_of_its_maker_alone(admin: User, api_as: ApiAs) -> None:
+    client = api_as(admin)
+    token = client.post("/api/v1/api-tokens", {"name": "ERP", "scopes": ["users.view"]}).json()["token"]
+    integration = APIClient()
+    integration.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+
+    assert integration.get("/api/v1/auth/me").status_code == 200
+    assert integration.put("/api/v1/users/me", {"full_name": "Outra"}).status_code in {403, 405}
+    assert integration.post("/api/v1/auth/logout", {"everywhere": True}).status_code == 403
+    assert integration.post("/api/v1/ws/ticket").status_code == 200
+    assert client.get("/api/v1/auth/me").status_code == 200
+
+
 def test_an_integration_token_expires_and_dies_with_its_maker(
     admin: User, organization: Organization, api_as: ApiAs
 ) -> None:
