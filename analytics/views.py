@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from analytics import today
@@ -17,7 +17,7 @@ from pytake.accounts.member_request import MemberRequest
 
 
 @login_not_required
-@require_GET
+@require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
     """Lead browsers that ask without being told, as for the description of the API, to the icon."""
     return redirect(static("logo.svg"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 UNFOLD: dict[str, Any] = {
@@ -11,7 +12,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "PyTake",
     "SITE_SUBHEADER": _("Administration"),
     "SITE_URL": "/",
-    "SITE_LOGO": lambda request: "/static/logo.svg",
+    # The icon stands beside the name; a logo would stand alone.
+    "SITE_ICON": lambda request: static("logo.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("logo.svg")}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,

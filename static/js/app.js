@@ -57,6 +57,8 @@ function toast(text, level = "ok", undo = null) {
       window.htmx.ajax("POST", undo.url, { target: "#thread", swap: "outerHTML" });
     });
   }
+  // The newest replaces what was said before, save what can still be undone.
+  for (const old of document.querySelectorAll("#toasts > .toast")) if (old.querySelector("[data-undo]:not([hidden])") === null) old.remove();
   document.getElementById("toasts").append(piece);
   setTimeout(() => box.remove(), level === "error" ? 10000 : undo ? 8000 : 5000);
 }
