@@ -180,6 +180,8 @@ ACCOUNT_RATE_LIMITS = {
 MFA_ADAPTER = "pytake.accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PyTake"
+# Phones are seconds off, and people type slowly.
+MFA_TOTP_TOLERANCE = 1
 # Administrators give the addresses; a second factor must not wait for a confirmation.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 AXES_FAILURE_LIMIT = 5
