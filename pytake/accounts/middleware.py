@@ -19,6 +19,7 @@ from pytake.infra.ids import new_id
 
 # Where a platform operator's session keeps the organization chosen in the switcher.
 ACTING_ORGANIZATION = "acting_organization"
+ACTING_NAME = "acting_organization_name"
 
 # Name of the route that takes what no other under /api/ does.
 UNKNOWN_API_ROUTE = "api-unknown"

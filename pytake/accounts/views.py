@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from pytake.accounts import audit, people
 from pytake.accounts.forms import ProfileForm, SwitchForm
-from pytake.accounts.middleware import ACTING_ORGANIZATION
+from pytake.accounts.middleware import ACTING_NAME, ACTING_ORGANIZATION
 from pytake.accounts.models import Organization, RefreshToken, User
 
 
@@ -61,7 +61,9 @@ def switch_organization(request: HttpRequest) -> HttpResponse:
     organization = form.cleaned_data["organization"]
     if organization is None:
         request.session.pop(ACTING_ORGANIZATION, None)
+        request.session.pop(ACTING_NAME, None)
     else:
         request.session[ACTING_ORGANIZATION] = str(organization.pk)
+        request.session[ACTING_NAME] = organization.name
         audit.record(action="organization.entered", entity=organization, by=user, request=request)
     return redirect("accounts:organizations")
