@@ -291,7 +291,7 @@ def test_members_without_the_permission_are_refused(rows: Rows, organization: Or
     for route in routes():
         needs: dict[str, str] = getattr(getattr(route.view, "cls", None), "route_permissions", {})
         actions: dict[str, str] = getattr(route.view, "actions", None) or {name: name for name in needs}
-        for method, action in actions.items():
+        for method, action in list(actions.items()):  # REST framework adds HEAD to its own meanwhile
             code = needs.get(action, "")
             if code in {"", "public", "member"} or (code != "super" and person.can(code)):
                 continue

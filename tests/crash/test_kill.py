@@ -17,6 +17,7 @@ FIRST_PHONE: Final = 5569980000000
 ANSWERS: Final = 2
 ANSWERS_TO_TAP: Final = 1
 ROUNDS: Final = 2
+FAR_AHEAD_S: Final = 12
 VICTIMS: Final = {"worker": ("pytake worker",), "redis": ("valkey-server",), "postgres": ("bin/postgres -D",)}
 # The provider takes its time, so that sends are under way when the blow falls. What became of them is told only
 # after their lease has run out: whoever sent those again would be caught. Refused deliveries come again soon.
@@ -122,12 +123,20 @@ def _is_at_rest(running: Running) -> bool:
     for pause in (0.5, 0):
         seen = running.simulate("metrics")
         hooks = seen["webhooks"]
-        if seen["timers"] or seen["jobs"][-1]["state"] != "done":
+        if seen["jobs"][-1]["state"] != "done":
             return False
         if hooks["waiting"] or hooks["in_flight"] or hooks["retrying"] or any(_unfinished(running).values()):
             return False
+        if seen["timers"] and not _nothing_comes(running, hooks["updates"]):
+            return False
         time.sleep(pause)
     return True
+
+
+def _nothing_comes(running: Running, updates: int) -> bool:
+    """Return whether what the provider still has in mind lies far ahead: its slowest status takes eight seconds."""
+    time.sleep(FAR_AHEAD_S)
+    return bool(running.simulate("metrics")["webhooks"]["updates"] == updates)
 
 
 def _unfinished(running: Running) -> dict[str, int]:
