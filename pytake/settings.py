@@ -292,7 +292,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "pytake.infra.beat:Scheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {
     "conversations.process_webhooks": {"queue": "inbound"},
