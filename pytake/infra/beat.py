@@ -13,7 +13,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 END_S: Final = 5
 
 
-class Scheduler(DatabaseScheduler):
+class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # the package has no types
     """Celery's own handler saves the schedule within the signal. A query that the signal interrupts holds the
     connection's lock, which the handler then waits for without end; so the handler only ends the loop, and beat
     saves the schedule on its way out, as it does anyway.
