@@ -28,6 +28,7 @@ from conversations import (
 )
 from conversations.contacts import Sender
 from conversations.inbound_items import Entry
+from conversations.media import arriving
 from conversations.models import (
     Contact,
     Conversation,
@@ -262,6 +263,7 @@ def _store(number: WhatsAppNumber, arrived: Sequence[tuple[Item, Sender, Contact
     conversations = threads_of_contacts.live(number, [person for _, _, person in arrived], now=now)
     messages = [_message(number, item, person, conversations[person.pk], now=now) for item, _, person in arrived]
     bulk.insert(Message, messages)
+    arriving.expect(messages, now=now)
     loud = [
         message for message, (item, _, _) in zip(messages, arrived, strict=True) if not payloads.is_silent(item.payload)
     ]
@@ -368,4 +370,4 @@ def _latest(messages: Sequence[Message]) -> datetime | None:
 
 
 def _preview(message: Message) -> str:
-    return (message.text or f"[{message.message_type}]")[:160]
+    return payloads.preview_of(message.content, text=message.text)[:160]

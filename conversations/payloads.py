@@ -17,7 +17,7 @@ from pytake.core.phones import BSUID
 KNOWN_TYPES: Final = frozenset(
     {
         "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "button",
-        "order", "reaction", "system", "unsupported",
+        "order", "reaction", "system", "unsupported", "edit", "revoke",
     }
 )  # fmt: skip
 # They neither open a service window nor wake a bot.
@@ -201,3 +201,16 @@ def _interactive(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(form, dict):
         return {"kind": "form", "text": str(form.get("body") or ""), "payload": form}
     return {"kind": "unsupported"}
+
+
+def preview_of(message: Mapping[str, Any], *, text: str) -> str:
+    """Return a line for lists: the text, else the type in brackets (pages translate it) and what names it best."""
+    kind = type_of(message)
+    if text and kind in {"text", "button", "interactive"}:
+        return text
+    body = message.get(str(message.get("type")))
+    body = body if isinstance(body, dict) else {}
+    if kind == "audio" and (body.get("voice") or message.get("type") == "voice"):
+        kind = "voice"
+    named = text or next((str(body[key]) for key in ("emoji", "filename", "name", "address") if body.get(key)), "")
+    return f"[{kind}] {named}".strip()

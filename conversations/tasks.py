@@ -10,6 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from conversations import handling, inbound, outbound, sweeping
+from conversations.media import fetching
 
 BUDGET: Final = timedelta(seconds=20)
 
@@ -46,3 +47,9 @@ def send_messages(*, number_id: str | None = None, **_: Any) -> None:
 def sweep_sending(**_: Any) -> None:
     """Heal what crashes left behind."""
     sweeping.sweep(now=timezone.now())
+
+
+@shared_task(name="conversations.fetch_media")
+def fetch_media(**_: Any) -> None:
+    """Fetch files of messages that are due, some at a time, on one worker: others stay free for messages."""
+    fetching.fetch_together(until=timezone.now() + BUDGET, clock=timezone.now)

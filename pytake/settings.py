@@ -344,6 +344,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 GRAPH_BASE_URL = env.text("GRAPH_BASE_URL", "https://graph.facebook.com")
 GRAPH_API_VERSION = env.text("GRAPH_API_VERSION", "v26.0")
+# Files of messages come from the Graph host or from these, and their subdomains; nothing else gets the token.
+MEDIA_HOSTS = ["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"]
+MEDIA_BYTES_MAX = env.integer("MEDIA_BYTES_MAX", 100 * 1024 * 1024)
 GRAPH_TIMEOUT_S = env.seconds("GRAPH_TIMEOUT", 30.0)
 # Optional platform-wide verify token for `/webhooks/meta`; numbers have their own.
 WEBHOOK_VERIFY_TOKEN = env.text("WEBHOOK_VERIFY_TOKEN", "")

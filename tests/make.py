@@ -5,9 +5,12 @@ All of them need an organization context; `make.organization()` and `make.user()
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from conversations.models import Contact, Conversation, Department, Message, WhatsAppNumber
+from django.utils import timezone
+
+from conversations.models import Contact, Conversation, Department, MediaFile, Message, WhatsAppNumber
 from flows.models import Chatbot, Flow
 from pytake.accounts.models import Organization, User
 from tests import factories
@@ -63,6 +66,16 @@ def message(conversation: Conversation, text: str = "oi", **fields: Any) -> Mess
         contact=conversation.contact,
         text=text,
         **fields,
+    )
+    return row
+
+
+def media(message: Message, **fields: Any) -> MediaFile:
+    """Return the file of a message, due to be fetched now."""
+    now = timezone.now()
+    values = {"provider_media_id": "300000000000001", "expires_at": now + timedelta(days=7), "due_at": now, **fields}
+    row: MediaFile = MediaFile.objects.create(
+        organization=message.organization, message=message, number=message.number, **values
     )
     return row
 

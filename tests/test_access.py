@@ -49,6 +49,7 @@ SKIPPED = {
 KEYS_OF_PAGES = {
     "/admin/r/": "accounts.User",
     "/inbox/contacts/": "conversations.Contact",
+    "/inbox/media/": "conversations.Message",
     "/inbox/": "conversations.Conversation",
     "/flows/": "flows.Flow",
 }
@@ -119,7 +120,7 @@ class Rows:
         number = make.number(organization, display_name=MARKER, phone_number="551140047777")
         contact = make.contact(organization, name=MARKER, wa_id="5511987659999")
         conversation = make.conversation(number, contact)
-        make.message(conversation, text=MARKER)
+        make.media(make.message(conversation, text=MARKER), filename=MARKER)
         make.department(organization, name=MARKER)
         make.flow(make.chatbot(organization, name=MARKER), name=MARKER)
         ApiToken.objects.create(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,12 +13,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.inbox import failures
+from conversations.inbox import arrived, bonds, failures, files
+from conversations.inbox.arrived import Arrived
+from conversations.inbox.bonds import Bonds, Quote
 from conversations.models import Conversation, ConversationEvent, Message
 
 PAGE: Final = 50
 PAGE_MAX: Final = 1000
-_SHOWN_TYPES: Final = {"text", "button", "interactive", "buttons", "list"}
 _D = Message.DispatchState
 
 ADVICE: Final[dict[str, str | Promise]] = {
@@ -45,8 +45,13 @@ class Bubble:
     header: str = ""
     footer: str = ""
     menu: str = ""
-    raw: str = ""
-    raw_type: str = ""
+    arrived: Arrived | None = None
+    file: files.Shown | None = None
+    quote: Quote | None = None
+    reactions: list[str] = field(default_factory=list)
+    former: Arrived | None = None
+    is_edited: bool = False
+    is_deleted: bool = False
     tick: str = ""
     tick_label: str | Promise = ""
     problem: str = ""
@@ -87,8 +92,8 @@ class Page:
 
 
 def read(conversation: Conversation, *, before: str = "", since: str = "") -> Page:
-    """Return the last messages, those before a mark, or all since a mark; events in between (two queries)."""
-    rows = Message.objects.filter(conversation=conversation).select_related("sender_user")
+    """Return the last messages, those before a mark, or all since a mark; events in between."""
+    rows = Message.objects.filter(conversation=conversation).select_related("sender_user", "media")
     found = _messages(rows, before=before, since=since)
     more = len(found) > PAGE and not since
     if more:
@@ -101,7 +106,11 @@ def read(conversation: Conversation, *, before: str = "", since: str = "") -> Pa
     if before and (point := _point(before)):
         events = events.filter(created_at__lt=point[0])
     more = more or (bool(since) and _messages(rows, before=since, since="") != [])
-    return Page(items=_woven(found, list(events[:PAGE_MAX])), first=first, older=first if more else "")
+    return Page(
+        items=_woven(found, list(events[:PAGE_MAX]), bonds.of(conversation, found)),
+        first=first,
+        older=first if more else "",
+    )
 
 
 def _messages(rows: QuerySet[Message], *, before: str, since: str) -> list[Message]:
@@ -130,8 +139,10 @@ def _point(text: str) -> tuple[datetime, int, uuid.UUID] | None:
         return None
 
 
-def _woven(messages: list[Message], events: list[ConversationEvent]) -> list[Item]:
-    lines: list[tuple[datetime, Item]] = [(message.created_at, bubble(message)) for message in messages]
+def _woven(messages: list[Message], events: list[ConversationEvent], tied: Bonds) -> list[Item]:
+    lines: list[tuple[datetime, Item]] = [
+        (message.created_at, bubble(message, tied)) for message in messages if message.pk not in tied.absorbed
+    ]
     lines += [(event.created_at, happening(event)) for event in events]
     lines.sort(key=lambda pair: pair[0])
     items: list[Item] = []
@@ -144,17 +155,17 @@ def _woven(messages: list[Message], events: list[ConversationEvent]) -> list[Ite
     return items
 
 
-def bubble(message: Message) -> Bubble:
+def bubble(message: Message, tied: Bonds | None = None) -> Bubble:
     """Say how a message is shown."""
+    tied = tied or Bonds()
     item = Bubble(message=message, side="in" if message.direction == "inbound" else "out", who=_who(message))
     if message.is_internal_note:
         item.side = "note"
         return item
+    item.quote = tied.quotes.get(message.pk)
+    item.reactions = tied.reactions.get(message.pk, [])
     if message.direction == "inbound":
-        # A form's answer is "interactive" without a text: shown whole, as every type we do not draw yet.
-        if message.message_type not in _SHOWN_TYPES or not message.text:
-            item.raw_type = str(message.content.get("type") or message.message_type)
-            item.raw = json.dumps(message.content, ensure_ascii=False, indent=2)
+        _receive(item, tied)
         return item
     content = message.content
     item.header, item.footer = content.get("header", ""), content.get("footer", "")
@@ -163,6 +174,20 @@ def bubble(message: Message) -> Bubble:
     item.menu = content.get("button", "")
     _judge(item)
     return item
+
+
+def _receive(item: Bubble, tied: Bonds) -> None:
+    """Fill in a message of the customer, in its last version."""
+    message = item.message
+    item.file = files.of(message)
+    item.arrived = arrived.read(message.content, text=message.text, has_file=item.file is not None)
+    item.is_deleted = message.pk in tied.deleted
+    edit = tied.edits.get(message.pk)
+    if edit is not None:
+        item.former, item.is_edited = item.arrived, True
+        item.file = files.of(edit) or item.file
+        item.arrived = arrived.read(edit.content, has_file=item.file is not None)
+        item.arrived.said = ""
 
 
 def _who(message: Message) -> str:

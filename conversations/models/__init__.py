@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversations.models.media import MediaFile
 from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
 from conversations.models.numbers import WhatsAppNumber
 from conversations.models.people import Contact, ContactIdentity, ContactTag, Tag
@@ -17,6 +18,7 @@ __all__ = [
     "ConversationEvent",
     "Department",
     "DepartmentMember",
+    "MediaFile",
     "Message",
     "MessageAttempt",
     "MessageStatusEvent",

@@ -167,6 +167,12 @@ class Message(TenantRow):
                 condition=Q(dispatch_state="queued"),
                 name="conversations_to_send",
             ),
+            # Reactions, edits and deletions, which are shown on other messages.
+            models.Index(
+                fields=["conversation"],
+                condition=Q(message_type__in=["reaction", "edit", "revoke"]),
+                name="conversations_effects",
+            ),
             # What was put off, by person: nothing may overtake it.
             models.Index(
                 fields=["contact"],

@@ -11,7 +11,8 @@ from functools import wraps
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -20,7 +21,7 @@ MEMBER: Final = "member"  # anybody signed in; with an API token looking only, u
 SUPER: Final = "super"  # platform operators
 LEVELS: Final = (PUBLIC, MEMBER, SUPER)
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def requires(*codes: str) -> Callable[[View], View]:
@@ -28,7 +29,7 @@ def requires(*codes: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             user: Any = request.user
             if not user.is_authenticated or not all(user.can(code) for code in codes):
                 raise PermissionDenied

@@ -34,7 +34,7 @@ SILENT = {
     "message_system_number_changed", "message_system_user_id_changed", "message_text_group",
 }  # fmt: skip
 # Provider's types that are shown under another name.
-RENAMED = {"voice": "audio", "edit": "unsupported", "revoke": "unsupported", "hologram": "unsupported"}
+RENAMED = {"voice": "audio", "hologram": "unsupported"}
 # What the reply says: kind, text, id of the option chosen, message replied to.
 REPLIES: dict[str, tuple[str, str, str | None, str | None]] = {
     "text": ("text", "Oi, preciso da segunda via \U0001f600 https://example.com/é", None, None),
@@ -152,9 +152,7 @@ def test_a_person_without_a_phone_is_a_contact(provider: Provider) -> None:
     assert (identity.kind, identity.value) == ("bsuid", "BR.55100200300400500600")
 
 
-@pytest.mark.parametrize(
-    "name", ["unknown_type", "unsupported_poll", "edit", "revoke", "order", "call_permission_reply"]
-)
+@pytest.mark.parametrize("name", ["unknown_type", "unsupported_poll", "unsupported_bare", "interactive_empty"])
 def test_what_we_do_not_understand_yet_is_shown_in_the_thread(
     provider: Provider, name: str, admin: User, client_as: Callable[[User], Client]
 ) -> None:

@@ -112,10 +112,13 @@ def test_a_failure_gives_reason_code_and_advice(thread: Conversation) -> None:
     assert item.can_retry
 
 
-def test_an_unknown_type_is_shown_whole(thread: Conversation) -> None:
+def test_a_file_that_nobody_expects_is_shown_whole(thread: Conversation) -> None:
     message = make.message(thread, "", message_type="audio", content={"type": "audio", "audio": {"id": "77"}})
 
-    assert '"id": "77"' in thread_page.bubble(message).raw
+    shown = thread_page.bubble(message).arrived
+
+    assert shown is not None
+    assert '"id": "77"' in shown.raw
 
 
 def test_buttons_show_their_titles(thread: Conversation) -> None:

@@ -1,0 +1,1 @@
+"""Files of messages: what they are, fetching and keeping them."""
