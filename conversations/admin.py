@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from conversations import numbers, repairs
 from conversations.forms import NumberForm
 from conversations.models import (
+    ConsentEvent,
     Contact,
     ContactIdentity,
     Conversation,
@@ -41,6 +42,7 @@ from pytake.infra.admin import LongListAdmin, ReadOnlyAdmin, TenantAdmin, Tenant
 for _model, _view, _change in (
     ("whatsappnumber", "numbers.view", "numbers.manage"),
     ("contact", "contacts.view", "contacts.edit"),
+    ("consentevent", "contacts.view", "contacts.edit"),
     ("contactidentity", "contacts.view_full", "contacts.edit"),
     ("tag", "contacts.view", "contacts.edit"),
     ("conversation", "conversations.view", "conversations.assign"),
@@ -156,6 +158,17 @@ class ContactAdmin(TenantAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show addresses to those who may see them whole."""
         return self.inlines if _member(request).can("contacts.view_full") else ()
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(LongListAdmin):
+    """The ledger of consent."""
+
+    exclude = ("dedupe_key",)
+    list_display = ("occurred_at", "contact", "purpose", "action", "source", "number", "actor_user")
+    list_filter = ("purpose", "action", "source")
+    list_select_related = ("contact", "number", "actor_user")
+    search_fields = ("contact__id", "contact__name", "contact__profile_name")
 
 
 @admin.register(Tag)

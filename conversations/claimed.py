@@ -12,6 +12,8 @@ import orjson
 from django.conf import settings
 from django.db import connection, transaction
 
+from conversations.consent import rules
+
 # What is put off for longer does not hold up what comes after it.
 MOMENT: Final = timedelta(minutes=2)
 
@@ -32,10 +34,12 @@ class Claimed:
     sequence: int
     created_at: datetime
     window_expires_at: datetime | None
+    # Why the contact must not get it any more; empty when it may leave.
+    refusal: str
 
 
 # The columns come in the order of the fields of `Claimed`.
-_CLAIM: Final = """
+_CLAIM: Final = f"""
 WITH mine AS (
     SELECT id FROM conversations_message due
     WHERE number_id = %(number)s AND dispatch_state = 'queued' AND (not_before IS NULL OR not_before <= %(now)s)
@@ -49,11 +53,11 @@ WITH mine AS (
 )
 UPDATE conversations_message message SET
     dispatch_state = 'sending', attempts = message.attempts + 1, claim_token = %(token)s, claimed_until = %(lease)s
-FROM mine, conversations_conversation conversation
-WHERE message.id = mine.id AND conversation.id = message.conversation_id
+FROM mine, conversations_conversation conversation, conversations_contact contact
+WHERE message.id = mine.id AND conversation.id = message.conversation_id AND contact.id = message.contact_id
 RETURNING message.id, message.organization_id, message.conversation_id, message.contact_id, message.content::text,
     message.address_kind, message.address_value, message.attempts, message.priority, message.sequence,
-    message.created_at, conversation.window_expires_at
+    message.created_at, conversation.window_expires_at, {rules.REFUSAL_SQL}
 """
 
 

@@ -26,6 +26,7 @@ from conversations import (
     statuses,
     threads_of_contacts,
 )
+from conversations.consent import preferences
 from conversations.contacts import Sender
 from conversations.inbound_items import Entry
 from conversations.media import arriving
@@ -205,6 +206,7 @@ def _write(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) 
         number = entries[0].number
         assert number is not None
         aside += _messages(number, [entry for entry in entries if entry.item.kind == "message"], now=now)
+        aside += preferences.apply(number, [entry for entry in entries if entry.item.kind == "preference"], now=now)
         aside += _statuses(number, [entry for entry in entries if entry.item.kind == "status"], now=now)
     inbound_items.set_aside(aside, organization_id, now=now, state=WebhookItem.State.PARKED, error="")
 

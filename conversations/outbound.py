@@ -125,10 +125,11 @@ def _only_drain(number_id: uuid.UUID) -> Iterator[bool]:
 
 def _send_slice(number: WhatsAppNumber, batch: Sequence[Claimed], send: Send, *, clock: Any) -> int:
     now = clock()
-    allowed, deferred = _under_limits(number, batch, now=now)
+    unwanted = [message for message in batch if message.refusal]
+    allowed, deferred = _under_limits(number, [message for message in batch if not message.refusal], now=now)
     shut, open_ = settling.split_by_window(number, allowed, now=now)
     results = send(open_)
-    settling.settle(number, results, shut=shut, deferred=deferred, started_at=now, now=clock())
+    settling.settle(number, results, shut=shut, unwanted=unwanted, deferred=deferred, started_at=now, now=clock())
     metrics.DEFERRED.inc(len(deferred))
     return len(open_)
 

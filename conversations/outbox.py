@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from conversations import announcements, service_window
+from conversations.consent import rules
 from conversations.content import Content, Text
 from conversations.models import Contact, ContactIdentity, Conversation, Message
 from notifications import events
@@ -62,10 +63,16 @@ def draft(
     client_key: str | None = None,
     sequence: int = 0,
 ) -> Message:
-    """Return an unsaved intent to the conversation's contact (its identities loaded); raises NoAddressError."""
+    """Return an unsaved intent to the conversation's contact (its identities loaded); raises NoAddressError.
+
+    What the contact does not want is born cancelled, with the reason: it is shown and never sent.
+    """
     identity = address_of(conversation.contact)
     if identity is None:
         raise NoAddressError(_("This contact has no WhatsApp address."))
+    refusal = rules.refusal(
+        conversation.contact, number_id=conversation.number_id, sender_type=sender_type, priority=priority
+    )
     return Message(
         organization_id=conversation.organization_id,
         conversation=conversation,
@@ -80,8 +87,10 @@ def draft(
         text=content.preview(),
         address_kind=identity.kind,
         address_value=identity.value,
-        status=Message.Status.QUEUED,
-        dispatch_state=Message.DispatchState.QUEUED,
+        status=Message.Status.FAILED if refusal else Message.Status.QUEUED,
+        dispatch_state=Message.DispatchState.CANCELLED if refusal else Message.DispatchState.QUEUED,
+        error_code=refusal,
+        failed_at=now if refusal else None,
         client_key=client_key,
         priority=priority,
         sequence=sequence,
@@ -101,7 +110,7 @@ def say(
     client_key: str | None = None,
 ) -> Message:
     """Decide to send one message; refuses outside the service window with WindowClosedError."""
-    if not service_window.is_open(conversation.window_expires_at, now):
+    if not service_window.may_write(conversation.number.connection_type, conversation.window_expires_at, now):
         raise WindowClosedError(_("The 24-hour window is closed. Only approved templates can be sent."))
     message = draft(
         conversation,
@@ -123,9 +132,10 @@ def commit(messages: Sequence[Message], *, now: datetime) -> None:
     if not messages:
         return
     bulk.insert(Message, messages)
-    _touch_conversations(messages, now=now)
+    wanted = [message for message in messages if message.dispatch_state == Message.DispatchState.QUEUED]
+    _touch_conversations(wanted, now=now)
     # After the commit these happen in this order: sending does not wait until pages have been told.
-    for number_id in {message.number_id for message in messages}:
+    for number_id in {message.number_id for message in wanted}:
         nudge("conversations.send_messages", number_id=str(number_id))
     events.emit_many(announcements.of_messages(messages, now=now))
 

@@ -89,6 +89,9 @@ def _items(body: dict[str, Any]) -> Iterator[Item]:
 
 def _of_change(change: Any) -> Iterator[Item]:
     value = change.get("value") if isinstance(change, dict) else None
+    if isinstance(value, dict) and change.get("field") == "user_preferences" and _list(value, "user_preferences"):
+        yield from _preferences(value)
+        return
     if not isinstance(value, dict) or change.get("field") != "messages":
         yield Item(kind="other", phone_number_id=_number_of(value), payload={"change": change})
         return
@@ -109,6 +112,17 @@ def _of_change(change: Any) -> Iterator[Item]:
         yield Item(kind=kind, phone_number_id=phone_number_id, payload=payload)
     if not found:
         yield Item(kind="other", phone_number_id=phone_number_id, payload={"change": change})
+
+
+def _preferences(value: dict[str, Any]) -> Iterator[Item]:
+    """Give what people stopped or resumed in WhatsApp itself, with the contacts block of each."""
+    blocks = [block for block in _list(value, "contacts") if isinstance(block, dict)]
+    for notice in _list(value, "user_preferences"):
+        if isinstance(notice, dict):
+            theirs = _contact_of({"from_user_id": notice.get("user_id"), "from": notice.get("wa_id")}, blocks)
+            yield Item(kind="preference", phone_number_id=_number_of(value), payload=notice, contact=theirs)
+        else:
+            yield Item(kind="other", phone_number_id=_number_of(value), payload={"user_preference": notice})
 
 
 def _list(value: dict[str, Any], key: str) -> list[Any]:

@@ -37,12 +37,12 @@ def send_again(message: Message, *, by: User, now: datetime) -> Message:
     The old row keeps its story; the new one names it in `retry_of`. Raises NotRepeatableError,
     WindowClosedError. With an unknown outcome the customer may get the text twice: people decide that.
     """
-    old = Message.objects.select_for_update(of=("self",)).select_related("conversation").get(pk=message.pk)
+    old = Message.objects.select_for_update(of=("self",)).select_related("conversation", "number").get(pk=message.pk)
     if old.dispatch_state not in _ENDED_BADLY:
         raise NotRepeatableError(_("Only messages that failed or have an unknown outcome can be sent again."))
     if Message.objects.filter(retry_of=old).exclude(dispatch_state__in=_ENDED_BADLY).exists():
         raise NotRepeatableError(_("This message has been sent again already."))
-    if not service_window.is_open(old.conversation.window_expires_at, now):
+    if not service_window.may_write(old.number.connection_type, old.conversation.window_expires_at, now):
         raise outbox.WindowClosedError(_("The 24-hour window is closed. Only approved templates can be sent."))
     fresh = _copy(old, by=by, now=now)
     outbox.commit([fresh], now=now)

@@ -17,6 +17,11 @@ def closes_at(last_inbound_at: datetime) -> datetime:
     return last_inbound_at + LENGTH
 
 
+def may_write(connection_type: str, expires_at: datetime | None, now: datetime) -> bool:
+    """Return whether a free-form message may be sent now; only numbers of the official API have a window."""
+    return connection_type != "official" or is_open(expires_at, now)
+
+
 def is_open(expires_at: datetime | None, now: datetime) -> bool:
     """Return whether a free-form message may be sent now; without any inbound message it may not."""
     return expires_at is not None and now < expires_at

@@ -14,6 +14,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from conversations import number_health, service_window, statuses
 from conversations.claimed import Claimed
+from conversations.consent import preferences
 from conversations.gateway.base import Accepted, NotSent, Outcome, Refused, Unknown
 from conversations.models import Message, MessageAttempt, WhatsAppNumber
 from notifications import events
@@ -72,6 +73,7 @@ def settle(
     results: Sequence[Result],
     *,
     shut: Sequence[Claimed],
+    unwanted: Sequence[Claimed],
     deferred: Sequence[tuple[Claimed, float]],
     started_at: datetime,
     now: datetime,
@@ -79,8 +81,10 @@ def settle(
     """Write the outcomes in one transaction; statuses that came first are matched; pages are told of failures."""
     rows = [_row(result, now=now) for result in results]
     rows += [_closed(message, now=now) for message in shut]
+    rows += [_unwanted(message, now=now) for message in unwanted]
     rows += [_later(message, wait_s, now=now) for message, wait_s in deferred]
-    messages = [*(result.message for result in results), *shut]
+    messages = [*(result.message for result in results), *shut, *unwanted]
+    stopped = [(result.message.id, result.message.contact_id) for result in results if _is_stopped(result.outcome)]
 
     @transaction.atomic
     def write() -> None:
@@ -88,7 +92,8 @@ def settle(
         _write_attempts(results, started_at, now)
         statuses.match_parked(number, {row.id: row.wamid for row in rows if row.wamid}, now=now)
         number_health.judge(number, [result.outcome for result in results], now=now)
-        failed = {row.id for row in rows if row.state == Message.DispatchState.FAILED}
+        preferences.refused(number, stopped, now=now)
+        failed = {row.id for row in rows if row.status == Message.Status.FAILED}
         events.emit_many([_announcement(message, now) for message in messages if message.id in failed])
 
     try:
@@ -150,6 +155,15 @@ def _closed(message: Claimed, *, now: datetime) -> _Row:
     return _Row(
         id=message.id, state="failed", status="failed", failed_at=now, code="WINDOW_CLOSED", title="24 h", refund=1
     )
+
+
+def _unwanted(message: Claimed, *, now: datetime) -> _Row:
+    return _Row(id=message.id, state="cancelled", status="failed", failed_at=now, code=message.refusal, refund=1)
+
+
+def _is_stopped(outcome: Outcome) -> bool:
+    """Return whether the person stopped promotions in WhatsApp, as the refusal says."""
+    return isinstance(outcome, Refused) and outcome.code == preferences.REFUSED
 
 
 def _later(message: Claimed, wait_s: float, *, now: datetime) -> _Row:

@@ -18,7 +18,7 @@ TTL: Final = timedelta(hours=24)
 
 def answer(batch: InboundBatch) -> set[uuid.UUID]:
     """Run a turn for every message that a bot may answer; return the ids of those messages."""
-    mine = [message for message in batch.messages if sessions.may_run(message.conversation)]
+    mine = [message for message in batch.messages if _may_answer(message)]
     if not mine:
         return set()
     active = _active_sessions(mine, now=batch.now)
@@ -37,6 +37,12 @@ def answer(batch: InboundBatch) -> set[uuid.UUID]:
             chosen.append((message, _new_session(message, choice, now=batch.now), True))
     _run(batch, chosen)
     return answered
+
+
+def _may_answer(message: Message) -> bool:
+    """Return whether a bot may answer: those who want no automatic messages are left to people."""
+    contact = message.contact
+    return sessions.may_run(message.conversation) and contact.accepts_bot and not contact.is_blocked
 
 
 def _active_sessions(

@@ -21,7 +21,15 @@ _WEAK_MARKS: Final = ("django-insecure", "change-me", "changeme", "example", "re
 def handlers_resolve(**_: Any) -> list[CheckMessage]:
     """E001: every function that settings name exists."""
     names = [(name, "INBOUND_HANDLERS") for name in settings.INBOUND_HANDLERS]
-    singles = ("AUDIT_RECORDER", "AGENT_TOOK_THREAD", "AGENT_RELEASED_THREAD", "THREAD_ENDED", "SOCKET_STATISTICS")
+    singles = (
+        "AUDIT_RECORDER",
+        "AGENT_TOOK_THREAD",
+        "AGENT_RELEASED_THREAD",
+        "THREAD_ENDED",
+        "SESSION_OFFERS",
+        "CONTACTS_OPTED_OUT",
+        "SOCKET_STATISTICS",
+    )
     names += [(getattr(settings, single), single) for single in singles if getattr(settings, single, "")]
     return [message for name, setting in names for message in _resolves(name, setting)]
 

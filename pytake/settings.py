@@ -369,6 +369,7 @@ TURN_SLICE = env.integer("TURN_SLICE", 400)
 
 # Called in this order for each slice of stored inbound messages.
 INBOUND_HANDLERS = [
+    "conversations.consent.arrivals.apply_keywords",
     "flows.inbound.answer",
     "conversations.inbox.routing.queue_unanswered",
 ]
@@ -379,6 +380,10 @@ AGENT_TOOK_THREAD = "flows.sessions.pause_for_agent"
 AGENT_RELEASED_THREAD = "flows.sessions.resume_after_agent"
 # Called when a person or the API ends a thread (conversation, now=…).
 THREAD_ENDED = "flows.sessions.end_with_thread"
+# Which of some inbound messages answer a question that offered their words (messages, now=…).
+SESSION_OFFERS = "flows.sessions.offering"
+# Called when contacts want no automatic messages any more (ids of contacts, now=…).
+CONTACTS_OPTED_OUT = "flows.sessions.end_for_opt_out"
 # Who may hear a kind of realtime room: called with (user, key) inside the organization's context.
 REALTIME_ROOMS = {
     "conversation": "conversations.room_access.may_hear_thread",

@@ -8,6 +8,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from conversations.consent import rules
 from conversations.models import Message
 
 _CLOSED: Final = _("The 24-hour window was closed")
@@ -16,6 +17,9 @@ _NO_ACCESS: Final = _("WhatsApp did not accept the number's access token")
 REASONS: Final[Mapping[str, Promise]] = {
     "WINDOW_CLOSED": _CLOSED,
     "131047": _CLOSED,
+    rules.BLOCKED: _("The contact is blocked"),
+    rules.OPTED_OUT: _("The person does not want such messages"),
+    rules.STOPPED: _("The person stopped marketing messages"),
     "no_token": _NO_ACCESS,
     "0": _NO_ACCESS,
     "190": _NO_ACCESS,

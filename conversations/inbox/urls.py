@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contacts/<uuid:pk>/", people_views.contact_detail, name="contact"),
     path("media/<uuid:pk>/", file_views.media, name="media"),
     path("media/<uuid:pk>/again/", file_views.media_again, name="media-again"),
+    path("contacts/<uuid:pk>/consent/", people_views.record_consent, name="contact-consent"),
     path("<uuid:pk>/read/", views.read, name="read"),
     path("<uuid:pk>/<slug:verb>/", views.act, name="act"),
 ]

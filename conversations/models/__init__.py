@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversations.models.consent import ConsentEvent
 from conversations.models.media import MediaFile
 from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
 from conversations.models.numbers import WhatsAppNumber
@@ -11,6 +12,7 @@ from conversations.models.threads import Conversation, ConversationEvent
 from conversations.models.webhooks import WebhookEvent, WebhookItem
 
 __all__ = [
+    "ConsentEvent",
     "Contact",
     "ContactIdentity",
     "ContactTag",

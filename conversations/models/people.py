@@ -71,6 +71,10 @@ class Contact(TenantRow):
     blocked_at = models.DateTimeField(null=True, blank=True, editable=False)
     blocked_reason = models.CharField(max_length=255, blank=True)
     opt_in = models.BooleanField(_("accepts messages"), default=True)
+    # Whether bots may answer: false for those who want no automatic message at all.
+    accepts_bot = models.BooleanField(_("accepts automatic messages"), default=True, editable=False)
+    # Numbers whose promotions the person stopped in WhatsApp, with the instant.
+    marketing_stopped = models.JSONField(default=dict, blank=True, editable=False)
     opted_in_at = models.DateTimeField(null=True, blank=True, editable=False)
     opted_out_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -29,3 +29,22 @@ class ContactForm(ContactModelForm):
         for name, field in self.fields.items():
             if self.errors.get(name):
                 field.widget.attrs["aria-invalid"] = "true"
+
+
+class ConsentForm(forms.Form):
+    """What the customer told a person about receiving messages."""
+
+    choice = forms.ChoiceField(
+        label=_("The customer wants"),
+        choices=[
+            ("no_promotions", _("No promotions")),
+            ("nothing", _("No automatic messages at all")),
+            ("everything", _("To receive messages again")),
+        ],
+    )
+    reason = forms.CharField(
+        label=_("How do you know?"),
+        help_text=_("For example: asked on the phone on 12 March. It is kept as evidence."),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )

@@ -9,14 +9,16 @@ from django.contrib import messages as flashes
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from conversations.consent import by_people
 from conversations.inbox import people
 from conversations.models import Contact, Conversation
 from conversations.people import contacts
-from conversations.people.forms import ContactForm
+from conversations.people.forms import ConsentForm, ContactForm
 from pytake.accounts.access import requires
 from pytake.accounts.member_request import MemberRequest
 
@@ -65,7 +67,33 @@ def contact_detail(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "contacts/detail.html", _detail(request, contact, form), status=status)
 
 
-def _detail(request: MemberRequest, contact: Contact, form: ContactForm) -> dict[str, Any]:
+@requires("contacts.edit")
+@require_POST
+def record_consent(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    """Write down what the customer told a person about receiving messages."""
+    contact = Contact.objects.visible_to(request.user).alive().filter(pk=pk).first()
+    if contact is None:
+        raise Http404
+    form = ConsentForm(request.POST)
+    if not form.is_valid():
+        context = _detail(request, contact, ContactForm(instance=contact), form)
+        return render(request, "contacts/detail.html", context, status=422)
+    said = form.cleaned_data
+    by_people.record(
+        contact,
+        choice=said["choice"],
+        reason=said["reason"],
+        by=request.user,
+        request=request,
+        now=timezone.now(),
+    )
+    flashes.success(request, gettext("Consent recorded"))
+    return redirect("inbox:contact", pk=contact.pk)
+
+
+def _detail(
+    request: MemberRequest, contact: Contact, form: ContactForm, consent_form: ConsentForm | None = None
+) -> dict[str, Any]:
     identities = list(people.identities_of(contact))
     rows = Conversation.objects.visible_to(request.user).filter(contact=contact)
     return {
@@ -77,5 +105,7 @@ def _detail(request: MemberRequest, contact: Contact, form: ContactForm) -> dict
             rows.select_related("number", "current_agent", "department").order_by("-last_message_at", "-pk")[:50]
         ),
         "form": form,
+        "consent_form": consent_form or ConsentForm(),
+        "consents": by_people.history(contact),
         "can_edit": request.user.can("contacts.edit"),
     }

@@ -80,3 +80,35 @@ def test_viewers_see_but_do_not_edit(client_as: SignIn, viewer: User, joana: Con
 
 def test_strangers_find_nothing(client_as: SignIn, stranger: User, joana: Contact) -> None:
     assert client_as(stranger).get(f"/inbox/contacts/{joana.pk}/").status_code == 404
+
+
+def test_a_person_records_what_the_customer_said(client_as: SignIn, agent: User, joana: Contact) -> None:
+    client = client_as(agent)
+
+    said = {"choice": "nothing", "reason": "Pediu por telefone"}
+    answer = client.post(f"/inbox/contacts/{joana.pk}/consent/", said, follow=True)
+
+    page = answer.content.decode()
+    assert (answer.status_code, "Pediu por telefone" in page, str(agent) in page) == (200, True, True)
+    with tenancy.organization_context(joana.organization_id):
+        joana.refresh_from_db()
+        sources = set(joana.consents.values_list("source", "actor_user_id"))
+    assert (joana.opt_in, joana.accepts_bot, sources) == (False, False, {("agent", agent.pk)})
+
+
+def test_consent_without_a_reason_is_not_recorded(client_as: SignIn, agent: User, joana: Contact) -> None:
+    answer = client_as(agent).post(f"/inbox/contacts/{joana.pk}/consent/", {"choice": "nothing", "reason": " "})
+
+    assert answer.status_code == 422
+    with tenancy.organization_context(joana.organization_id):
+        assert not joana.consents.exists()
+
+
+def test_consent_of_others_contacts_is_not_recorded(
+    client_as: SignIn, joana: Contact, other_organization: Organization
+) -> None:
+    stranger = make.user(other_organization)
+
+    answer = client_as(stranger).post(f"/inbox/contacts/{joana.pk}/consent/", {"choice": "nothing", "reason": "x"})
+
+    assert answer.status_code == 404
