@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from conversations import numbers, repairs
 from conversations.forms import NumberForm
+from conversations.media import fetching
 from conversations.models import (
     ConsentEvent,
     Contact,
@@ -23,6 +24,7 @@ from conversations.models import (
     ConversationEvent,
     Department,
     DepartmentMember,
+    MediaFile,
     Message,
     MessageAttempt,
     MessageStatusEvent,
@@ -42,6 +44,7 @@ from pytake.infra.admin import LongListAdmin, ReadOnlyAdmin, TenantAdmin, Tenant
 for _model, _view, _change in (
     ("whatsappnumber", "numbers.view", "numbers.manage"),
     ("contact", "contacts.view", "contacts.edit"),
+    ("mediafile", "conversations.view", "jobs.manage"),
     ("consentevent", "contacts.view", "contacts.edit"),
     ("contactidentity", "contacts.view_full", "contacts.edit"),
     ("tag", "contacts.view", "contacts.edit"),
@@ -267,6 +270,25 @@ class MessageAdmin(RepairsAdmin):
         if count := sum(done):
             text = ngettext("%(count)d message is being sent again.", "%(count)d messages are being sent again.", count)
             messages.success(request, text % {"count": count})
+
+
+@admin.register(MediaFile)
+class MediaFileAdmin(RepairsAdmin):
+    """Files of messages, and how far fetching them has come."""
+
+    exclude = ("claim_token", "storage_key")
+    list_display = ("created_at", "message_id", "state", "mime_type", "size", "attempts", "error_code")
+    list_filter = ("state", "error_code")
+    search_fields = ("message__id", "filename", "provider_media_id")
+    actions = ("fetch_again",)
+
+    @admin.action(description=_("Fetch again"), permissions=["repair"])
+    def fetch_again(self, request: HttpRequest, queryset: QuerySet[MediaFile]) -> None:
+        """Put files that failed or expired back into the queue."""
+        now = timezone.now()
+        count = sum(fetching.fetch_again(row, now=now) for row in queryset[:100])
+        text = ngettext("%(count)d file is fetched again.", "%(count)d files are fetched again.", count)
+        messages.success(request, text % {"count": count})
 
 
 @admin.register(MessageAttempt)

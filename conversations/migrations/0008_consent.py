@@ -101,25 +101,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "contact",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="consents",
-                        to="conversations.contact",
-                    ),
-                ),
-                (
-                    "number",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="conversations.whatsappnumber",
-                    ),
-                ),
-                (
                     "organization",
                     models.ForeignKey(
                         db_index=False,
@@ -132,7 +113,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "consent event",
                 "verbose_name_plural": "consent events",
-                "indexes": [models.Index(fields=["contact", "-occurred_at"], name="conversations_consent_line")],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("dedupe_key__isnull", False)),
@@ -141,6 +121,32 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+        ),
+        # Added one by one: so their constraints exist when the table is guarded.
+        migrations.AddField(
+            model_name="consentevent",
+            name="contact",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="consents",
+                to="conversations.contact",
+            ),
+        ),
+        migrations.AddField(
+            model_name="consentevent",
+            name="number",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="conversations.whatsappnumber",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="consentevent",
+            index=models.Index(fields=["contact", "-occurred_at"], name="conversations_consent_line"),
         ),
         migrations.RunSQL(GUARD, migrations.RunSQL.noop),
     ]

@@ -28,7 +28,7 @@ from tests.conversations.channel.conftest import SHAPES, Provider, handle, proce
 pytestmark = pytest.mark.django_db
 MESSAGES = [path for path in shapes() if path.stem.startswith("message_") and path.stem != "message_echoes"]
 STATUSES = [path for path in shapes() if path.stem.startswith("status_")]
-OTHERS = [path for path in shapes() if path not in {*MESSAGES, *STATUSES}]
+OTHERS = [path for path in shapes() if path not in {*MESSAGES, *STATUSES} and path.stem != "user_preferences"]
 SILENT = {
     "message_edit", "message_reaction", "message_reaction_removed", "message_revoke", "message_system_identity_changed",
     "message_system_number_changed", "message_system_user_id_changed", "message_text_group",
