@@ -288,7 +288,8 @@ def _message(
     number: WhatsAppNumber, item: Item, person: Contact, conversation: Conversation, *, now: datetime
 ) -> Message:
     reply = payloads.reply_of(item.payload)
-    return Message(
+    return bulk.fresh(
+        Message,
         organization_id=number.organization_id,
         conversation=conversation,
         number=number,

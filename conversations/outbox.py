@@ -73,7 +73,8 @@ def draft(
     refusal = rules.refusal(
         conversation.contact, number_id=conversation.number_id, sender_type=sender_type, priority=priority
     )
-    return Message(
+    return bulk.fresh(
+        Message,
         organization_id=conversation.organization_id,
         conversation=conversation,
         number_id=conversation.number_id,

@@ -12,6 +12,7 @@ from flows import routing, runs, sessions, surroundings
 from flows.engine.events import Event, Reply, Start
 from flows.models import ConversationState
 from flows.surroundings import Shared
+from pytake.infra import bulk
 
 TTL: Final = timedelta(hours=24)
 
@@ -70,7 +71,8 @@ def _active_sessions(
 
 
 def _new_session(message: Message, choice: routing.Choice, *, now: datetime) -> ConversationState:
-    return ConversationState(
+    return bulk.fresh(
+        ConversationState,
         organization_id=message.organization_id,
         number_id=message.number_id,
         contact_id=message.contact_id,

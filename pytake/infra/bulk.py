@@ -6,17 +6,20 @@ PostgreSQL takes apart. For hot paths; a fifth of the CPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from django.db import connection, models
+from django.db.models.base import ModelState
 from django.db.models.fields import NOT_PROVIDED
 from django.utils import timezone
 
 from pytake.infra import tenancy
+
+Row = TypeVar("Row", bound=models.Model)
 
 _STEP: Final = timedelta(microseconds=1)
 
@@ -39,6 +42,41 @@ def insert(
     statement = _statement(model, tuple(made[0]), ignore_conflicts)
     with connection.cursor() as cursor:
         cursor.execute(statement, [orjson.dumps(made).decode()])
+
+
+def fresh(model: type[Row], **values: Any) -> Row:
+    """Return an unsaved row as the model's constructor does, at a fifth of its cost: for hot paths.
+
+    Values are by column (`contact_id`) or, for related rows, by field (`contact`). No signals are sent.
+    """
+    row = model.__new__(model)
+    row._state = state = ModelState()  # noqa: SLF001  # as the constructor does
+    fixed, called, related = _defaults(model)
+    columns = row.__dict__
+    columns.update(fixed)
+    for name, default in called:
+        columns[name] = values[name] if name in values else default()
+    for name, value in values.items():
+        if name in columns:
+            columns[name] = value
+        elif name in related:
+            columns[related[name]] = None if value is None else value.pk
+            state.fields_cache[name] = value
+        else:
+            raise TypeError(f"{model.__name__} has no field {name}")
+    return row
+
+
+@lru_cache(maxsize=64)
+def _defaults(
+    model: type[models.Model],
+) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[], Any]], ...], dict[str, str]]:
+    """Return constant defaults by column, those that are called, and the columns of related fields."""
+    fields = model._meta.concrete_fields
+    # Marks of absence are classes, which can be called too.
+    called = {f.attname: f.get_default for f in fields if callable(f.default) and f.default is not NOT_PROVIDED}
+    fixed = {field.attname: field.get_default() for field in fields if field.attname not in called}
+    return fixed, tuple(called.items()), {field.name: field.attname for field in fields if field.is_relation}
 
 
 @lru_cache(maxsize=64)

@@ -98,3 +98,31 @@ def test_conflicts_are_ignored_on_request(in_organization: Organization) -> None
     bulk.insert(Contact, again, ignore_conflicts=True)
 
     assert Contact.objects.get(pk=key).name == "a"
+
+
+def test_a_fresh_row_is_what_the_constructor_makes(thread: Conversation) -> None:
+    values = {
+        "organization_id": thread.organization_id,
+        "conversation": thread,
+        "number_id": thread.number_id,
+        "contact_id": thread.contact_id,
+        "sender_user": None,
+        "direction": "outbound",
+        "text": ODD,
+    }
+
+    row, usual = bulk.fresh(Message, **values), Message(**values)
+
+    own = {"id", "callback_data", "_state"}
+    assert {k: v for k, v in row.__dict__.items() if k not in own} == {
+        k: v for k, v in usual.__dict__.items() if k not in own
+    }
+    assert (row.conversation, row.sender_user, row._state.adding) == (thread, None, True)
+    assert row.extra is not bulk.fresh(Message, **values).extra
+    row.save()
+    assert Message.objects.get(pk=row.pk).text == ODD
+
+
+def test_a_fresh_row_knows_its_fields(thread: Conversation) -> None:
+    with pytest.raises(TypeError, match="no field mood"):
+        bulk.fresh(Message, mood="good")
