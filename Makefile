@@ -1,6 +1,6 @@
 # Thin recipes, one truth for people and CI. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench assets messages requirements clean
+.PHONY: help run test check fix bench chaos assets messages requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,9 @@ fix: $(VENV)/dev.stamp ## repair what can be repaired by itself
 
 bench: $(VENV)/dev.stamp ## run the benchmarks (BENCH_QUICK=1 for a short run)
 	$(PYTHON) -m benchmarks $(ARGS)
+
+chaos: $(VENV)/dev.stamp ## kill and disturb everything for a while, then look for violations (SEED=1 MINUTES=10)
+	$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 assets: $(VENV)/dev.stamp ## rebuild styles, icons and vendored scripts (needs Node)
 	npm ci --no-audit --no-fund
