@@ -19,7 +19,15 @@ from benchmarks.harness import RESULTS, ROOT
 from pytake.infra.embedded.postgres import Postgres
 from pytake.infra.embedded.valkey import Valkey
 
-ALL = ("engine_steps", "webhook_acceptance", "inbound_turns", "send_drain", "reply_latency", "long_lists")
+ALL = (
+    "engine_steps",
+    "webhook_acceptance",
+    "inbound_turns",
+    "send_drain",
+    "reply_latency",
+    "sustained_load",
+    "long_lists",
+)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from uuid import UUID
 from benchmarks.payloads import person
 
 
-def create(number_id: str, count: int, *, now: datetime) -> list[UUID]:
+def create(number_id: str, count: int, *, now: datetime, first: int = 0) -> list[UUID]:
     """Create people who wrote a minute ago; return their conversations' ids."""
     from conversations.models import Contact, ContactIdentity, Conversation, WhatsAppNumber
     from pytake.core import phones
@@ -20,8 +20,8 @@ def create(number_id: str, count: int, *, now: datetime) -> list[UUID]:
         ContactIdentity(
             contact=contact,
             kind="wa_id",
-            value=person(i),
-            canonical_key=phones.canonical_key("wa_id", person(i)),
+            value=person(first + i),
+            canonical_key=phones.canonical_key("wa_id", person(first + i)),
             is_primary=True,
             **owner,
         )
