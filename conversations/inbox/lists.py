@@ -19,6 +19,7 @@ from conversations.inbox import people
 from conversations.models import Contact, Conversation
 from conversations.people import contacts
 from pytake.accounts.models import User
+from pytake.infra import marks
 
 PAGE: Final = 40
 PAGE_MAX: Final = 200
@@ -153,8 +154,8 @@ def _point(cursor: str, instants: int) -> tuple[list[datetime], uuid.UUID] | Non
         *texts, key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if len(texts) != instants:
             return None
-        return [datetime.fromisoformat(text) for text in texts], uuid.UUID(key)
-    except (ValueError, TypeError):
+        return [marks.instant(text) for text in texts], uuid.UUID(str(key))
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

@@ -17,9 +17,12 @@ from conversations.inbox import arrived, bonds, failures, files
 from conversations.inbox.arrived import Arrived
 from conversations.inbox.bonds import Bonds, Quote
 from conversations.models import Conversation, ConversationEvent, Message
+from pytake.infra import marks
 
 PAGE: Final = 50
 PAGE_MAX: Final = 1000
+# More messages than a turn can have; more than this the database cannot compare.
+_SEQUENCES: Final = 1_000_000
 _D = Message.DispatchState
 
 ADVICE: Final[dict[str, str | Promise]] = {
@@ -134,9 +137,10 @@ def mark(message: Message) -> str:
 def _point(text: str) -> tuple[datetime, int, uuid.UUID] | None:
     try:
         at, sequence, pk = text.replace(" ", "+").split("~")
-        return datetime.fromisoformat(at), int(sequence), uuid.UUID(pk)
+        place = marks.instant(at), int(sequence), uuid.UUID(pk)
     except ValueError:
         return None
+    return place if abs(place[1]) < _SEQUENCES else None
 
 
 def _woven(messages: list[Message], events: list[ConversationEvent], tied: Bonds) -> list[Item]:

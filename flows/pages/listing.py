@@ -13,6 +13,7 @@ from flows import publishing
 from flows.engine.check import blocking
 from flows.models import ChatbotNumberLink, Flow
 from pytake.accounts.models import User
+from pytake.infra import marks
 
 PAGE: Final = 50
 CACHED: Final = 2000
@@ -103,6 +104,6 @@ def _point(text: str) -> tuple[datetime, uuid.UUID] | None:
     if not separator:
         return None
     try:
-        return datetime.fromisoformat(at), uuid.UUID(key)
+        return marks.instant(at), uuid.UUID(key)
     except ValueError:
         return None
