@@ -95,7 +95,8 @@ def test_it_ends_cleanly_and_goes_on_from_there(own: Running, tmp_path: Path) ->
     end(own, signal.SIGINT)
 
     (own.data / "postgres" / "server.json").write_text("{")
-    done = up(tmp_path, PYTAKE_DATA_DIR=str(own.data), PORT=str(own.web), SIMULATOR_PORT=str(own.simulator))
+    ports = {"PORT": own.web, "REALTIME_PORT": own.realtime, "SIMULATOR_PORT": own.simulator}
+    done = up(tmp_path, PYTAKE_DATA_DIR=str(own.data), **{name: str(port) for name, port in ports.items()})
     assert done.returncode == 1
     assert f"mv {own.data} {own.data}.broken" in done.stderr
     assert "Traceback" not in done.stderr
