@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from conversations import webhooks
 from pytake.accounts.access import PUBLIC
-from pytake.infra import metrics
+from pytake.infra.client import ip_of
 
 _HANDSHAKE = [
     OpenApiParameter(
@@ -72,17 +72,19 @@ class Webhook(APIView):
         the others.
         """
         meta = request.META
+        now = timezone.now()
         try:
+            webhooks.admit(ip_of(request._request), now=now)
             digest = webhooks.check_head(meta.get("HTTP_X_HUB_SIGNATURE_256", ""), meta.get("CONTENT_LENGTH") or "")
             webhooks.accept(
                 request._request.body,  # raw bytes: what was signed
                 digest=digest,
                 agent=meta.get("HTTP_USER_AGENT", "")[:200],
-                now=timezone.now(),
+                now=now,
             )
         except webhooks.RefusedError as exc:
             return _refusal(exc, request)
-        return HttpResponse(b'{"status": "received"}', content_type="application/json")
+        return HttpResponse(webhooks.RECEIVED, content_type="application/json")
 
 
 class Handshake(APIView):
@@ -103,14 +105,5 @@ class Handshake(APIView):
 
 
 def _refusal(exc: webhooks.RefusedError, request: Request) -> Response:
-    metrics.WEBHOOKS.labels("bad_signature" if exc.code == "WEBHOOK_INVALID_SIGNATURE" else "refused").inc()
-    kind = "validation" if exc.status in {400, 411, 413} else "authentication"
     request_id = getattr(request._request, "request_id", "")  # DRF's way to the inner request
-    error: dict[str, object] = {
-        "code": exc.code,
-        "message": exc.code,
-        "type": kind,
-        "details": {},
-        "request_id": request_id,
-    }
-    return Response({"error": error}, status=exc.status)
+    return Response(webhooks.refusal(exc, request_id=request_id), status=exc.status, headers=exc.headers)

@@ -20,6 +20,8 @@ from pytake.infra import crypto, tenancy
 
 log = structlog.get_logger(__name__)
 CACHE_S: Final = 15.0
+# "None of ours" is forgotten sooner: numbers are added, and wait for their first message.
+UNKNOWN_CACHE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Receiver:
     app_secrets: tuple[bytes, ...]
 
 
+# By the provider's id: when it was read, and what it was.
 _cache: dict[str, tuple[float, Receiver | None]] = {}
 _everybody: list[tuple[float, list[Receiver]]] = []
 
@@ -102,14 +105,23 @@ def verify_tokens() -> list[str]:
     return _opened((envelope, context(organization_id, "verify_token")) for _, organization_id, _, _, envelope in rows)
 
 
-def receivers(phone_number_ids: Iterable[str]) -> dict[str, Receiver]:
-    """Return the active numbers among some provider ids, with their app secrets; cached for seconds."""
+def receivers(phone_number_ids: Iterable[str], *, max_age_s: float = CACHE_S) -> dict[str, Receiver]:
+    """Return the active numbers among some provider ids, with their app secrets; remembered for `max_age_s`."""
     now = time.monotonic()
     wanted = set(phone_number_ids)
-    missing = [key for key in wanted if key not in _cache or _cache[key][0] < now]
+    missing = [key for key in wanted if not _is_fresh(key, now, max_age_s)]
     if missing:
-        _load(missing, until=now + CACHE_S)
+        _load(missing)
     return {key: found for key in wanted if (found := _cache[key][1]) is not None}
+
+
+def remembered(phone_number_ids: Iterable[str]) -> dict[str, Receiver] | None:
+    """Return what `receivers` would, without asking the database; None when this process does not know them all."""
+    now = time.monotonic()
+    known = dict.fromkeys(phone_number_ids)
+    if not all(_is_fresh(key, now, CACHE_S) for key in known):
+        return None
+    return {key: found for key in known if (found := _cache[key][1]) is not None}
 
 
 def forget(phone_number_id: str | None = None) -> None:
@@ -118,14 +130,23 @@ def forget(phone_number_id: str | None = None) -> None:
     _cache.clear() if phone_number_id is None else _cache.pop(phone_number_id, None)
 
 
-def _load(phone_number_ids: list[str], *, until: float) -> None:
+def _is_fresh(phone_number_id: str, now: float, max_age_s: float) -> bool:
+    entry = _cache.get(phone_number_id)
+    if entry is None:
+        return False
+    read_at, found = entry
+    return now - read_at <= (max_age_s if found else min(max_age_s, UNKNOWN_CACHE_S))
+
+
+def _load(phone_number_ids: list[str]) -> None:
+    read_at = time.monotonic()
     if len(_cache) > 10_000:
         _cache.clear()
     rows = _platform_rows("phone_number_id = ANY(%s)", [phone_number_ids])
     # Written once they are known: other threads must not take "not looked up yet" for "not ours".
     found = {row[2]: _receiver(row) for row in rows}
     for key in phone_number_ids:
-        _cache[key] = (until, found.get(key))
+        _cache[key] = (read_at, found.get(key))
 
 
 def _platform_rows(condition: str, values: list[Any]) -> list[tuple[uuid.UUID, uuid.UUID, str, list[str], str]]:

@@ -1,20 +1,22 @@
 """The provider's POST: check the size, the signature, store the bytes, answer. The hottest path there is.
 
-Nothing is parsed here but the numbers' ids, which a regular expression finds. One INSERT, one nudge. What
-the bytes mean is read by workers (`conversations.inbound`).
+Nothing is parsed here but the numbers' ids, which a regular expression finds. What the bytes mean is read by
+workers (`conversations.inbound`). Two entrances share these steps: the REST framework view (`conversations.api`),
+one INSERT a post, and the ASGI receiver (`conversations.entrance`), one INSERT for many posts.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
 import re
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final
 
+import orjson
 from django.conf import settings
 from django.db import OperationalError, connection
 
@@ -22,29 +24,76 @@ from conversations import numbers
 from conversations.numbers import Receiver
 from pytake.infra import metrics
 from pytake.infra.nudge import nudge_sparsely
+from pytake.infra.tally import Tally
 
+TASK: Final = "conversations.process_webhooks"
+NUDGE_EVERY_S: Final = 0.025
+RECEIVED: Final = b'{"status": "received"}'
 _PHONE_ID: Final = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,32})"')
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
-_NUDGE_EVERY_S: Final = 0.025
 # Anybody may post, so what a forged body costs is bounded: how many numbers are looked up (the provider sends at most
 # 1,000 updates at once), and how much is hashed when every secret of ours is tried.
 _NAMED_MAX: Final = 1000
 _HASHED_MAX_BYTES: Final = 64 * 1024 * 1024
+# What fits no secret is tried once more with secrets that are no older than this: they rotate, numbers are added.
+_REREAD_AFTER_S: Final = 1.0
+# Hashing so much takes less than handing it to another thread.
+_QUICK_BYTES: Final = 64 * 1024
+_KINDS: Final = {400: "validation", 408: "validation", 411: "validation", 413: "validation", 429: "limit"} | {
+    503: "server"
+}
 
-_INSERT: Final = """
+# All rows travel as one JSON text, their bodies behind one another as they are: the price of a statement is paid once.
+INSERT: Final = """
 INSERT INTO conversations_webhookevent
     (organization_id, number_id, provider, raw_body, headers, verified_number_ids, received_at, state, attempts, error)
-VALUES (%s, %s, 'cloud_api', %s, %s::jsonb, %s::jsonb, %s, 'new', 0, '')
+SELECT organization_id, number_id, 'cloud_api', substring(%b::bytea FROM start FOR length), headers,
+    verified_number_ids, received_at, 'new', 0, ''
+FROM json_to_recordset(%s::json) AS row (
+    organization_id uuid, number_id uuid, start integer, length integer, headers jsonb, verified_number_ids jsonb,
+    received_at timestamptz
+)
 """
+
+_by_address: Final = Tally("webhooks-of-address")
+_by_number: Final = Tally("webhooks-of-number")
 
 
 class RefusedError(Exception):
     """The delivery is not accepted; `status` is the HTTP answer, `code` the reason."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, *, retry_after_s: int = 0) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
+        self.headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A genuine POST as one organization gets it: a row to insert."""
+
+    organization_id: uuid.UUID
+    # The first number owns the row; items of numbers that are not listed are set aside later.
+    number_id: uuid.UUID
+    verified_number_ids: list[uuid.UUID]
+    raw_body: bytes
+    headers: dict[str, Any]
+    received_at: datetime
+
+
+def admit(address: str | None, *, now: datetime) -> None:
+    """Count a post of an address. Raises RefusedError when it has posted too much in the last minute."""
+    limit = settings.WEBHOOK_POSTS_PER_MINUTE
+    wait_s = _by_address.admit(address or "", limit=limit, now=now) if limit else 0
+    if wait_s:
+        exc = RefusedError(429, "RATE_LIMITED", retry_after_s=wait_s)
+        exc.headers |= {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": str(int(now.timestamp()) + wait_s),
+        }
+        raise exc
 
 
 def check_head(signature: str, length: str) -> bytes:
@@ -61,36 +110,109 @@ def check_head(signature: str, length: str) -> bytes:
 
 def accept(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> None:
     """Store a genuine delivery; raises RefusedError when no secret of the numbers named fits."""
-    verified = _verified(raw, digest)
+    rows = judge(raw, digest=digest, agent=agent, now=now)
+    _store(insertion(rows))
+    if stored([rows]):
+        nudge_sparsely(TASK, every_s=NUDGE_EVERY_S)
+
+
+def judge(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> list[Delivery]:
+    """Return the rows of a genuine delivery, one for each organization that it is for. Raises RefusedError."""
+    ids = _ids(raw)
+    known = numbers.receivers(ids) if ids else {}
+    verified = _verified(raw, digest, _candidates(ids, known, len(raw)))
+    if not verified and ids:
+        again = numbers.receivers(ids, max_age_s=_REREAD_AFTER_S)
+        if again != known:
+            known = again
+            verified = _verified(raw, digest, _candidates(ids, known, len(raw)))
     if not verified:
         raise RefusedError(401, "WEBHOOK_INVALID_SIGNATURE")
-    owners = {receiver.organization_id for receiver in verified}
-    if len(owners) == 1 or not numbers.receivers(_ids(raw)):
-        _store(_row(verified, raw, {"user-agent": agent}, now))
+    return _deliveries(raw, verified, known, agent, now)
+
+
+def judge_at_once(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> list[Delivery] | None:
+    """As `judge`, when that takes neither the database nor long hashing; None when it does, or nothing fits."""
+    if len(raw) > _QUICK_BYTES:
+        return None
+    ids = _ids(raw)
+    known = numbers.remembered(ids)
+    if not known:
+        return None
+    verified = _verified(raw, digest, [known[key] for key in ids if key in known])
+    return _deliveries(raw, verified, known, agent, now) if verified else None
+
+
+def insertion(rows: Sequence[Delivery]) -> tuple[bytes, str]:
+    """Return the values of INSERT for some rows."""
+    ends = list(accumulate(len(row.raw_body) for row in rows))
+    listed = [
+        {
+            "organization_id": row.organization_id,
+            "number_id": row.number_id,
+            "start": end - len(row.raw_body) + 1,
+            "length": len(row.raw_body),
+            "headers": row.headers,
+            "verified_number_ids": row.verified_number_ids,
+            "received_at": row.received_at,
+        }
+        for row, end in zip(rows, ends, strict=True)
+    ]
+    return b"".join(row.raw_body for row in rows), orjson.dumps(listed).decode()
+
+
+def stored(posts: Sequence[Sequence[Delivery]]) -> bool:
+    """Count posts that are stored; return whether workers should look at once.
+
+    What a number gets beyond its limit waits for the next look (a tick comes within seconds).
+    """
+    metrics.WEBHOOKS.labels("stored").inc(len(posts))
+    limit = settings.WEBHOOK_POSTS_PER_MINUTE_OF_NUMBER
+    waits = [
+        bool(limit and _by_number.admit(str(row.number_id), limit=limit, now=row.received_at))
+        for rows in posts
+        for row in rows
+    ]
+    return not all(waits)
+
+
+def refusal(exc: RefusedError, *, request_id: str) -> dict[str, object]:
+    """Count a refusal; return the body of its answer."""
+    if exc.status == 503:
+        metrics.WEBHOOKS.labels("not_stored").inc()
     else:
-        _store_shared(verified, raw, agent, now)
-    metrics.WEBHOOKS.labels("stored").inc()
-    nudge_sparsely("conversations.process_webhooks", every_s=_NUDGE_EVERY_S)
+        metrics.WEBHOOKS.labels("bad_signature" if exc.code == "WEBHOOK_INVALID_SIGNATURE" else "refused").inc()
+    error: dict[str, object] = {
+        "code": exc.code,
+        "message": exc.code,
+        "type": _KINDS.get(exc.status, "authentication"),
+        "details": {},
+        "request_id": request_id,
+    }
+    return {"error": error}
 
 
-def _row(verified: Sequence[Receiver], raw: bytes, headers: dict[str, Any], now: datetime) -> list[Any]:
-    """Return the values of a delivery. The first number owns it; items of numbers not listed are set aside later."""
-    ids = json.dumps([str(receiver.id) for receiver in verified])
-    return [verified[0].organization_id, verified[0].id, raw, json.dumps(headers), ids, now]
-
-
-def _store_shared(verified: Sequence[Receiver], raw: bytes, agent: str, now: datetime) -> None:
-    """Store a delivery for several organizations (numbers of one app) once for each of them."""
-    known = numbers.receivers(_ids(raw))
-    for owner in dict.fromkeys(receiver.organization_id for receiver in verified):
+def _deliveries(
+    raw: bytes, verified: Sequence[Receiver], known: Mapping[str, Receiver], agent: str, now: datetime
+) -> list[Delivery]:
+    """Return one row, or one for each organization when the numbers of one app belong to several."""
+    headers: dict[str, Any] = {"user-agent": agent.replace("\0", "")}
+    owners = dict.fromkeys(receiver.organization_id for receiver in verified)
+    if len(owners) == 1 or not known:
+        return [_delivery(raw, verified, headers, now)]
+    rows = []
+    for owner in owners:
         own = [receiver for receiver in verified if receiver.organization_id == owner]
         others = {receiver.id for receiver in verified if receiver.organization_id != owner}
-        headers = {
-            "user-agent": agent,
-            "first": owner == verified[0].organization_id,
-            "elsewhere": [key for key, receiver in known.items() if receiver.id in others],
-        }
-        _store(_row(own, raw, headers, now))
+        elsewhere = [key for key, receiver in known.items() if receiver.id in others]
+        shared = {**headers, "first": owner == verified[0].organization_id, "elsewhere": elsewhere}
+        rows.append(_delivery(raw, own, shared, now))
+    return rows
+
+
+def _delivery(raw: bytes, own: Sequence[Receiver], headers: dict[str, Any], now: datetime) -> Delivery:
+    first = own[0]
+    return Delivery(first.organization_id, first.id, [receiver.id for receiver in own], raw, headers, now)
 
 
 def _ids(raw: bytes) -> list[str]:
@@ -98,21 +220,25 @@ def _ids(raw: bytes) -> list[str]:
     return list(islice(dict.fromkeys(match.decode() for match in _PHONE_ID.findall(raw)), _NAMED_MAX))
 
 
-def _verified(raw: bytes, digest: bytes) -> list[Receiver]:
+def _candidates(ids: Sequence[str], known: Mapping[str, Receiver], length: int) -> Sequence[Receiver]:
+    """Return the numbers whose secrets may have signed the body."""
+    if known:
+        return [known[key] for key in ids if key in known]
+    # No number of ours is named (account events, rubbish): any of our app secrets may have signed it.
+    return _affordable(numbers.all_receivers(), length)
+
+
+def _verified(raw: bytes, digest: bytes, candidates: Iterable[Receiver]) -> list[Receiver]:
     """Return the numbers whose secret made the signature, in the order in which the body names them."""
-    ids = _ids(raw)
-    known = numbers.receivers(ids) if ids else {}
-    candidates: Iterable[Receiver] = [known[key] for key in ids if key in known]
-    if not known:
-        # No number of ours is named (account events, rubbish): any of our app secrets may have signed it.
-        candidates = _affordable(numbers.all_receivers(), len(raw))
-    tried: dict[bytes, bool] = {}
+    fits: dict[bytes, bool] = {}
+    found = []
     for receiver in candidates:
         for secret in receiver.app_secrets:
-            if secret not in tried:
-                made = hmac.new(secret, raw, hashlib.sha256).digest()
-                tried[secret] = hmac.compare_digest(made, digest)
-    return [receiver for receiver in candidates if any(tried.get(secret) for secret in receiver.app_secrets)]
+            if secret not in fits:
+                fits[secret] = hmac.compare_digest(hmac.digest(secret, raw, "sha256"), digest)
+        if any(fits[secret] for secret in receiver.app_secrets):
+            found.append(receiver)
+    return found
 
 
 def _affordable(receivers: Sequence[Receiver], length: int) -> Sequence[Receiver]:
@@ -121,7 +247,7 @@ def _affordable(receivers: Sequence[Receiver], length: int) -> Sequence[Receiver
     return receivers if len(secrets) * length <= _HASHED_MAX_BYTES else ()
 
 
-def _store(values: list[Any]) -> None:
+def _store(values: tuple[bytes, str]) -> None:
     """Insert, once more if the connection turns out to be dead.
 
     Asking beforehand whether it lives would cost a round trip a post. Should a row be written twice because
@@ -137,9 +263,9 @@ def _store(values: list[Any]) -> None:
         _insert(values)
 
 
-def _insert(values: list[Any]) -> None:
+def _insert(values: tuple[bytes, str]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, values)
+        cursor.execute(INSERT, values)
 
 
 def handshake(mode: str | None, token: str | None, challenge: str | None) -> str:

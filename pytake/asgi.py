@@ -1,4 +1,4 @@
-"""ASGI entry point: sockets, and everything that the WSGI entry point serves.
+"""ASGI entry point: sockets, the webhook's fast entrance, and everything that the WSGI entry point serves.
 
 `uvicorn pytake.asgi:application`. Sockets have their own authentication (`notifications.handshake`), which
 also checks the Origin.
@@ -18,6 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pytake.settings")
 # Loads the apps: models may be imported only afterwards.
 _http = get_asgi_application()
 
+from conversations.entrance import Entrance  # noqa: E402  # the apps must be loaded first
 from notifications.routing import sockets  # noqa: E402  # the apps must be loaded first
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -33,4 +34,4 @@ async def _lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None
             return
 
 
-application = ProtocolTypeRouter({"http": _http, "websocket": sockets, "lifespan": _lifespan})
+application = ProtocolTypeRouter({"http": Entrance(_http), "websocket": sockets, "lifespan": _lifespan})

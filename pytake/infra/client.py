@@ -13,9 +13,13 @@ def ip_of(request: Any) -> str | None:
 
     Entries further left come from the client and prove nothing, hence `TRUSTED_PROXY_COUNT`.
     """
+    return address_of(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_of(peer: str, forwarded: str) -> str | None:
+    """Return the client's address, given the peer's and X-Forwarded-For."""
     count = settings.TRUSTED_PROXY_COUNT
-    peer: str = request.META.get("REMOTE_ADDR", "")
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()] if count > 0 else []
     address = hops[-count] if 0 < count <= len(hops) else peer
     try:
         return str(ip_address(address))

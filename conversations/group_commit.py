@@ -1,0 +1,159 @@
+"""Many deliveries in one statement: what arrives while a commit is under way forms the next one.
+
+A post waits for no timer: the first one after a pause is stored at once. The connection is this object's own, in
+asyncio; `arrival`, the policy for inserts of deliveries, asks for no organization, so none is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
+import structlog
+from django.db import connections
+
+from conversations import webhooks
+from conversations.webhooks import Delivery
+
+log = structlog.get_logger(__name__)
+# One statement's share; a delivery is at most 4 MB.
+_ROWS_MAX: Final = 500
+_BYTES_MAX: Final = 16 * 1024 * 1024
+# What may wait. The provider posts again what is refused.
+_WAITING_MAX: Final = 5_000
+_WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
+_CONNECT_S: Final = 3
+_COMMIT_S: Final = 8.0
+
+
+class NotStoredError(Exception):
+    """The delivery is not known to be stored."""
+
+
+class _Post:
+    __slots__ = ("done", "rows", "size")
+
+    def __init__(self, rows: Sequence[Delivery], done: asyncio.Future[None]) -> None:
+        self.rows = rows
+        self.size = sum(len(row.raw_body) for row in rows)
+        self.done = done
+
+    def settle(self, error: BaseException | None) -> None:
+        """Let the one who waits go on, if somebody still waits."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(NotStoredError())
+
+
+class GroupCommit:
+    """Stores deliveries through one connection of its own; for one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Post] = deque()
+        self._bytes = 0
+        self._work: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        # Posts whose rows were committed since the last look.
+        self.fresh: list[Sequence[Delivery]] = []
+
+    async def store(self, rows: Sequence[Delivery]) -> None:
+        """Return when the rows are committed. Raises NotStoredError when they are not, or when too many wait."""
+        loop = asyncio.get_running_loop()
+        post = _Post(rows, loop.create_future())
+        if len(self._waiting) >= _WAITING_MAX or self._bytes + post.size > _WAITING_BYTES_MAX:
+            raise NotStoredError
+        self._waiting.append(post)
+        self._bytes += post.size
+        if self._work is None:
+            self._work = loop.create_task(self._commit_waiting())
+        await post.done
+
+    async def close(self) -> None:
+        """Finish what is under way and close the connection."""
+        if self._work is not None:
+            await asyncio.wait([self._work])
+        await self._discard()
+
+    async def _commit_waiting(self) -> None:
+        try:
+            while self._waiting:
+                await self._commit(self._next())
+        finally:
+            self._work = None
+            # Not empty only if this was cancelled: nobody will store them.
+            while self._waiting:
+                self._next_settled(NotStoredError())
+
+    def _next_settled(self, error: BaseException) -> None:
+        for post in self._next():
+            post.settle(error)
+
+    def _next(self) -> list[_Post]:
+        """Take the oldest posts, as many as fit into one statement."""
+        batch: list[_Post] = []
+        rows = size = 0
+        while self._waiting and len(batch) < _ROWS_MAX:
+            post = self._waiting[0]
+            if batch and (rows + len(post.rows) > _ROWS_MAX or size + post.size > _BYTES_MAX):
+                break
+            batch.append(self._waiting.popleft())
+            rows += len(post.rows)
+            size += post.size
+        self._bytes -= size
+        return batch
+
+    async def _commit(self, batch: list[_Post]) -> None:
+        """Store a batch; when the database refuses it for one row's sake, store its posts one by one."""
+        error: BaseException | None = NotStoredError()
+        try:
+            async with asyncio.timeout(_COMMIT_S):
+                await self._insert([row for post in batch for row in post.rows])
+            error = None
+        except (psycopg.IntegrityError, psycopg.DataError) as exc:
+            # An organization or number that has gone meanwhile, for example.
+            if len(batch) > 1:
+                for post in batch:
+                    await self._commit([post])
+                return
+            log.error("webhook.row_refused", error=type(exc).__name__)  # noqa: TRY400  # a trace may hold the row
+        except (psycopg.Error, TimeoutError, OSError) as exc:
+            log.error("webhook.not_stored", posts=len(batch), error=type(exc).__name__)  # noqa: TRY400  # as above
+            await self._discard()
+        finally:
+            if error is None:
+                self.fresh += [post.rows for post in batch]
+            for post in batch:
+                post.settle(error)
+
+    async def _insert(self, rows: Sequence[Delivery]) -> None:
+        """Insert, once more if the connection turns out to be dead; a row written twice is recognised as a repeat."""
+        values = webhooks.insertion(rows)
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.OperationalError):
+                await self._connection.execute(webhooks.INSERT, values)
+                return
+            await self._discard()
+        self._connection = await _connect()
+        await self._connection.execute(webhooks.INSERT, values)
+
+    async def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
+
+
+async def _connect() -> psycopg.AsyncConnection[Any]:
+    """Connect as Django would, without what only its cursors need. Every statement commits by itself."""
+    params = connections["default"].get_connection_params()
+    for name in ("cursor_factory", "context"):
+        params.pop(name, None)
+    params.setdefault("connect_timeout", _CONNECT_S)
+    return await psycopg.AsyncConnection.connect(**params, autocommit=True)
