@@ -58,12 +58,12 @@ class _Post:
 class Entrance:
     """Answers POST at the webhook's paths; hands everything else to `otherwise`."""
 
-    def __init__(self, otherwise: Application) -> None:
+    def __init__(self, otherwise: Application, *, rows: GroupCommit | None = None) -> None:
         self._otherwise = otherwise
         self._paths = frozenset(path for path, view in settings.FAST_LANE.items() if view == _VIEW)
         self._held = 0
         self._nudging: asyncio.Task[None] | None = None
-        self.rows = GroupCommit()
+        self.rows = rows or GroupCommit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

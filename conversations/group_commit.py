@@ -27,7 +27,6 @@ _BYTES_MAX: Final = 16 * 1024 * 1024
 _WAITING_MAX: Final = 5_000
 _WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
 _CONNECT_S: Final = 3
-_COMMIT_S: Final = 8.0
 
 
 class NotStoredError(Exception):
@@ -42,11 +41,11 @@ class _Post:
         self.size = sum(len(row.raw_body) for row in rows)
         self.done = done
 
-    def settle(self, error: BaseException | None) -> None:
+    def settle(self, *, stored: bool) -> None:
         """Let the one who waits go on, if somebody still waits."""
         if self.done.done():
             return
-        if error is None:
+        if stored:
             self.done.set_result(None)
         else:
             self.done.set_exception(NotStoredError())
@@ -55,7 +54,8 @@ class _Post:
 class GroupCommit:
     """Stores deliveries through one connection of its own; for one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, commit_s: float = 8.0) -> None:
+        self._commit_s = commit_s
         self._waiting: deque[_Post] = deque()
         self._bytes = 0
         self._work: asyncio.Task[None] | None = None
@@ -89,11 +89,8 @@ class GroupCommit:
             self._work = None
             # Not empty only if this was cancelled: nobody will store them.
             while self._waiting:
-                self._next_settled(NotStoredError())
-
-    def _next_settled(self, error: BaseException) -> None:
-        for post in self._next():
-            post.settle(error)
+                for post in self._next():
+                    post.settle(stored=False)
 
     def _next(self) -> list[_Post]:
         """Take the oldest posts, as many as fit into one statement."""
@@ -111,11 +108,11 @@ class GroupCommit:
 
     async def _commit(self, batch: list[_Post]) -> None:
         """Store a batch; when the database refuses it for one row's sake, store its posts one by one."""
-        error: BaseException | None = NotStoredError()
+        stored = False
         try:
-            async with asyncio.timeout(_COMMIT_S):
+            async with asyncio.timeout(self._commit_s):
                 await self._insert([row for post in batch for row in post.rows])
-            error = None
+            stored = True
         except (psycopg.IntegrityError, psycopg.DataError) as exc:
             # An organization or number that has gone meanwhile, for example.
             if len(batch) > 1:
@@ -127,10 +124,10 @@ class GroupCommit:
             log.error("webhook.not_stored", posts=len(batch), error=type(exc).__name__)  # noqa: TRY400  # as above
             await self._discard()
         finally:
-            if error is None:
-                self.fresh += [post.rows for post in batch]
+            # Also when this was cancelled. Those stored one by one are settled already.
+            self.fresh += [post.rows for post in batch if stored]
             for post in batch:
-                post.settle(error)
+                post.settle(stored=stored)
 
     async def _insert(self, rows: Sequence[Delivery]) -> None:
         """Insert, once more if the connection turns out to be dead; a row written twice is recognised as a repeat."""
