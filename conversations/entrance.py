@@ -23,7 +23,6 @@ from conversations.webhooks import RefusedError
 from notifications import threads
 from pytake.infra.client import address_of
 from pytake.infra.ids import new_id
-from pytake.infra.nudge import nudge_sparsely
 
 log = structlog.get_logger(__name__)
 Scope = dict[str, Any]
@@ -135,8 +134,7 @@ class Entrance:
         try:
             while self.rows.fresh:
                 fresh, self.rows.fresh = self.rows.fresh, []
-                if webhooks.stored(fresh):
-                    await threads.run_in(_POOL, nudge_sparsely, webhooks.TASK, every_s=0.0)
+                await threads.run_in(_POOL, webhooks.announce, fresh)
                 await asyncio.sleep(webhooks.NUDGE_EVERY_S)
         finally:
             self._nudging = None

@@ -23,8 +23,7 @@ log = structlog.get_logger(__name__)
 # One statement's share; a delivery is at most 4 MB.
 _ROWS_MAX: Final = 500
 _BYTES_MAX: Final = 16 * 1024 * 1024
-# What may wait. The provider posts again what is refused.
-_WAITING_MAX: Final = 5_000
+# What may wait altogether. The provider posts again what is refused.
 _WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
 _CONNECT_S: Final = 3
 
@@ -54,7 +53,8 @@ class _Post:
 class GroupCommit:
     """Stores deliveries through one connection of its own; for one event loop."""
 
-    def __init__(self, *, commit_s: float = 8.0) -> None:
+    def __init__(self, *, waiting_max: int = 5_000, commit_s: float = 8.0) -> None:
+        self._waiting_max = waiting_max
         self._commit_s = commit_s
         self._waiting: deque[_Post] = deque()
         self._bytes = 0
@@ -67,7 +67,7 @@ class GroupCommit:
         """Return when the rows are committed. Raises NotStoredError when they are not, or when too many wait."""
         loop = asyncio.get_running_loop()
         post = _Post(rows, loop.create_future())
-        if len(self._waiting) >= _WAITING_MAX or self._bytes + post.size > _WAITING_BYTES_MAX:
+        if len(self._waiting) >= self._waiting_max or self._bytes + post.size > _WAITING_BYTES_MAX:
             raise NotStoredError
         self._waiting.append(post)
         self._bytes += post.size

@@ -26,9 +26,10 @@ from pytake.infra import metrics
 from pytake.infra.nudge import nudge_sparsely
 from pytake.infra.tally import Tally
 
-TASK: Final = "conversations.process_webhooks"
 NUDGE_EVERY_S: Final = 0.025
 RECEIVED: Final = b'{"status": "received"}'
+_TASK: Final = "conversations.process_webhooks"
+_DELAYED_EVERY_S: Final = 1.0
 _PHONE_ID: Final = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,32})"')
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 # Anybody may post, so what a forged body costs is bounded: how many numbers are looked up (the provider sends at most
@@ -112,8 +113,7 @@ def accept(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> None:
     """Store a genuine delivery; raises RefusedError when no secret of the numbers named fits."""
     rows = judge(raw, digest=digest, agent=agent, now=now)
     _store(insertion(rows))
-    if stored([rows]):
-        nudge_sparsely(TASK, every_s=NUDGE_EVERY_S)
+    announce([rows])
 
 
 def judge(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> list[Delivery]:
@@ -161,19 +161,19 @@ def insertion(rows: Sequence[Delivery]) -> tuple[bytes, str]:
     return b"".join(row.raw_body for row in rows), orjson.dumps(listed).decode()
 
 
-def stored(posts: Sequence[Sequence[Delivery]]) -> bool:
-    """Count posts that are stored; return whether workers should look at once.
-
-    What a number gets beyond its limit waits for the next look (a tick comes within seconds).
-    """
+def announce(posts: Sequence[Sequence[Delivery]]) -> None:
+    """Count posts that are stored and nudge the workers; for what numbers get beyond their limit, later."""
     metrics.WEBHOOKS.labels("stored").inc(len(posts))
     limit = settings.WEBHOOK_POSTS_PER_MINUTE_OF_NUMBER
-    waits = [
+    over = [
         bool(limit and _by_number.admit(str(row.number_id), limit=limit, now=row.received_at))
         for rows in posts
         for row in rows
     ]
-    return not all(waits)
+    if all(over):
+        nudge_sparsely(_TASK, every_s=_DELAYED_EVERY_S, lane="delayed")
+    else:
+        nudge_sparsely(_TASK, every_s=NUDGE_EVERY_S)
 
 
 def refusal(exc: RefusedError, *, request_id: str) -> dict[str, object]:

@@ -356,8 +356,8 @@ FAST_LANE = {
     "/api/v1/webhooks/meta": "conversations.api.Webhook",
 }
 WEBHOOK_MAX_BYTES = 4 * 1024 * 1024
-# What one address may post in a minute (beyond it: 429), and from when on a number's posts, still stored, wait for
-# the next tick. 0 = without limit.
+# What one address may post in a minute (beyond it: 429), and from when on a number's posts, still stored, are
+# processed with a delay. 0 = without limit.
 WEBHOOK_POSTS_PER_MINUTE = env.integer("WEBHOOK_POSTS_PER_MINUTE", 10_000)
 WEBHOOK_POSTS_PER_MINUTE_OF_NUMBER = env.integer("WEBHOOK_POSTS_PER_MINUTE_OF_NUMBER", 1_000)
 # Secrets shared with the local simulator; only the demo data reads them.

@@ -143,7 +143,10 @@ def _environment(data: Path, web: int, realtime: int, simulator: int) -> None:
         "REALTIME_URL": f"ws://127.0.0.1:{realtime}",
         "GRAPH_BASE_URL": f"http://127.0.0.1:{simulator}",
         "SIMULATOR_URL": f"http://127.0.0.1:{simulator}/",
-        "SIMULATOR_CALLBACK_URL": f"http://127.0.0.1:{web}/api/v1/whatsapp/webhook",
+        # The fast entrance; the same path on `web` would do as well.
+        "SIMULATOR_CALLBACK_URL": f"http://127.0.0.1:{realtime}/api/v1/whatsapp/webhook",
+        # The simulator is the only one that posts here, and it may play thousands of people.
+        "WEBHOOK_POSTS_PER_MINUTE": "0",
         "LOG_FORMAT": "console",
         "LOG_LEVEL": "WARNING",
         "STATIC_ROOT": str(data / "static"),
@@ -233,7 +236,7 @@ def _start_processes(supervisor: Supervisor, web: int, realtime: int, simulator:
         ],
         "realtime": [
             *[python, "-m", "uvicorn", "pytake.asgi:application", "--host", "127.0.0.1", "--port", str(realtime)],
-            *["--log-level", "warning", "--lifespan", "off"],
+            *["--log-level", "warning", "--lifespan", "off", "--no-access-log", "--no-proxy-headers"],
         ],
         "worker": [*celery, "worker", "-Q", queues, "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"],
         "beat": [*celery, "beat", "-l", "WARNING"],

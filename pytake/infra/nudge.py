@@ -30,32 +30,34 @@ def nudge(task_name: str, **arguments: str | int) -> None:
     transaction.on_commit(partial(_send, task_name, arguments), robust=True)
 
 
-def nudge_sparsely(task_name: str, *, every_s: float) -> None:
+def nudge_sparsely(task_name: str, *, every_s: float, lane: str = "") -> None:
     """Nudge for something that arrives in hundreds a second: at most once in `every_s`, and once after the last.
 
     For callers outside of transactions. The first goes out at once, a later one when its turn has come, from a
-    thread of its own, so that what arrived just after a worker had looked does not wait for the next tick.
+    thread of its own, so that what arrived just after a worker had looked does not wait for the next tick. Callers
+    in different lanes do not wait for each other's turns.
     """
+    turn = f"{lane}:{task_name}"
     with _sparse_lock:
-        wait = _sparse_last.get(task_name, -every_s) + every_s - time.monotonic()
+        wait = _sparse_last.get(turn, -every_s) + every_s - time.monotonic()
         if wait <= 0:
-            _sparse_last[task_name] = time.monotonic()
-        elif task_name in _sparse_waiting:
+            _sparse_last[turn] = time.monotonic()
+        elif turn in _sparse_waiting:
             return
         else:
-            _sparse_waiting.add(task_name)
+            _sparse_waiting.add(turn)
     if wait <= 0:
         _send(task_name, {})
         return
-    timer = threading.Timer(wait, _send_late, [task_name])
+    timer = threading.Timer(wait, _send_late, [task_name, turn])
     timer.daemon = True
     timer.start()
 
 
-def _send_late(task_name: str) -> None:
+def _send_late(task_name: str, turn: str) -> None:
     with _sparse_lock:
-        _sparse_waiting.discard(task_name)
-        _sparse_last[task_name] = time.monotonic()
+        _sparse_waiting.discard(turn)
+        _sparse_last[turn] = time.monotonic()
     _send(task_name, {})
 
 

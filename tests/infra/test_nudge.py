@@ -69,6 +69,15 @@ def test_hundreds_of_arrivals_make_two_nudges_the_last_one_after_all_of_them(que
     assert threading.active_count() < 20
 
 
+def test_who_may_wait_longer_holds_up_nobody(queue: str) -> None:
+    for _ in range(5):
+        nudge_sparsely("tests.lanes", every_s=60.0, lane="delayed")
+    assert waiting(queue) == 1
+
+    nudge_sparsely("tests.lanes", every_s=60.0)
+    assert waiting(queue) == 2
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[Callable[[int], None]]:
     """Return a function that makes another port the broker, with the settings of ours."""

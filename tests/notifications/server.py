@@ -52,6 +52,12 @@ class Server:
             self._process.wait(10)
             self._process = None
 
+    def kill(self) -> None:
+        """End it without a chance to tidy up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
     def _environment(self) -> dict[str, str]:
         database = connection.settings_dict
         user = f"{database['USER']}:{database['PASSWORD']}"

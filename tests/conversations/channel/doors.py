@@ -13,6 +13,9 @@ from conversations.entrance import Entrance
 from tests.conversations.channel.conftest import PATH, SECRET, sign
 
 
+_PART = 64 * 1024
+
+
 @dataclass(frozen=True, kw_only=True)
 class Post:
     """A POST as somebody might send it; genuine unless told otherwise."""
@@ -93,9 +96,9 @@ class Fast:
             await entrance.rows.close()
 
 
-async def ask(entrance: Entrance, post: Post, method: str = "POST", *, part: int = 64 * 1024) -> Answer:
+async def ask(entrance: Entrance, post: Post, method: str = "POST") -> Answer:
     """Send a post to an entrance, its body in parts as a server gives them."""
-    parts = [post.raw[start : start + part] for start in range(0, len(post.raw), part)] or [b""]
+    parts = [post.raw[start : start + _PART] for start in range(0, len(post.raw), _PART)] or [b""]
     messages = [
         {"type": "http.request", "body": body, "more_body": index < len(parts) - 1} for index, body in enumerate(parts)
     ]
