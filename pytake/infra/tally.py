@@ -93,8 +93,9 @@ class Tally:
 
 
 def _wait(current: int, earlier: int, limit: int, passed: float) -> int:
-    """Return after how many whole seconds the estimate falls below the limit."""
+    """Return after how many whole seconds the estimate has fallen below the limit."""
     left = _PERIOD_S - passed
-    if current >= limit or not earlier:
-        return max(1, math.ceil(left))
-    return max(1, math.ceil(left - (limit - current) / earlier * _PERIOD_S))
+    if current >= limit:
+        # Not before this minute's count is the earlier one, of which a part no longer matters.
+        return math.floor(left + (1 - limit / current) * _PERIOD_S) + 1
+    return math.floor(left - (limit - current) / earlier * _PERIOD_S) + 1

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +14,8 @@ from conversations.models import WebhookEvent, WhatsAppNumber
 from pytake.accounts.models import Organization
 from pytake.infra import tenancy
 from tests import make
-from tests.conversations.channel.conftest import PATH, add_number, change, encode, envelope, process, sign, text
+from tests.conversations.channel.conftest import PATH, add_number, change, encode, envelope, process, text
+from tests.conversations.channel.crowd import Crowd, connect
 from tests.conversations.channel.test_group_commit import open_connection
 from tests.notifications.server import Server
 
@@ -39,92 +37,38 @@ def server(number: WhatsAppNumber, tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
-def connect(port: int) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-
-
-class Crowd:
-    """Some clients that post one body after the other until they are told to stop."""
-
-    def __init__(self, port: int, clients: int = 8) -> None:
-        self.port = port
-        self.answers: dict[bytes, int] = {}
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._post, args=[name], daemon=True) for name in range(clients)]
-
-    def __enter__(self) -> Crowd:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(20)
-
-    def until(self, accepted: int) -> None:
-        """Wait until so many were answered 200."""
-        deadline = time.monotonic() + 30
-        while self.count(200) < accepted:
-            assert time.monotonic() < deadline, self.answers
-            time.sleep(0.01)
-
-    def count(self, status: int) -> int:
-        """Return how many were answered so."""
-        return list(self.answers.values()).count(status)
-
-    def _post(self, name: int) -> None:
-        with closing(connect(self.port)) as client:
-            self._post_by(client, name)
-
-    def _post_by(self, client: http.client.HTTPConnection, name: int) -> None:
-        for index in range(100_000):
-            if self._stop.is_set():
-                return
-            raw = encode(envelope(change(messages=[text(f"wamid.{name}.{index}", at=1795000000)])))
-            headers = {"Content-Type": "application/json", "X-Hub-Signature-256": sign(raw)}
-            try:
-                client.request("POST", PATH, raw, headers)
-                response = client.getresponse()
-                response.read()
-                self.answers[raw] = response.status
-            except (http.client.HTTPException, OSError):
-                client.close()
-                time.sleep(0.02)
-
-
 def stored() -> set[bytes]:
     with tenancy.platform_scope("test"):
         return {bytes(raw) for raw in WebhookEvent.objects.values_list("raw_body", flat=True)}
 
 
-def accepted(crowd: Crowd) -> set[bytes]:
-    return {raw for raw, status in crowd.answers.items() if status == 200}
+def a_text(key: str) -> bytes:
+    return encode(envelope(change(messages=[text(f"wamid.{key}", at=1795000000)])))
 
 
 @pytest.mark.parametrize("how", [Server.kill, Server.stop], ids=["kill -9", "stop"])
 def test_a_process_that_ends_in_the_middle_has_stored_what_it_answered(
     server: Server, how: Callable[[Server], None]
 ) -> None:
-    with Crowd(server.port) as crowd:
+    with Crowd(server.port, a_text) as crowd:
         crowd.until(200)
         how(server)
         server.start()
         crowd.until(400)
 
-    assert accepted(crowd) <= stored()
+    assert crowd.accepted() <= stored()
     assert set(crowd.answers.values()) == {200}
 
 
 def test_a_database_that_hangs_up_again_and_again_loses_nothing(server: Server) -> None:
-    with Crowd(server.port) as crowd, open_connection() as other:
+    with Crowd(server.port, a_text) as crowd, open_connection() as other:
         for round_ in range(1, 11):
             crowd.until(round_ * 50)
             hang_up(other)
 
-    assert accepted(crowd) <= stored()
+    assert crowd.accepted() <= stored()
     assert set(crowd.answers.values()) <= {200, 503}
-    assert process() >= len(accepted(crowd))
+    assert process() >= len(crowd.accepted())
 
 
 def hang_up(other: psycopg.Connection[tuple[object, ...]]) -> None:
