@@ -7,7 +7,7 @@ What is asked of a post and what becomes of it stands in `conversations.webhooks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,14 +26,15 @@ from pytake.infra.ids import new_id
 
 log = structlog.get_logger(__name__)
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _VIEW: Final = "conversations.api.Webhook"
 _RETRY_AFTER_S: Final = 5
 # A body must have arrived by then; what the posts under way may take together, with something for each.
 _BODY_S: Final = 15.0
+_JUDGE_S: Final = 8.0
 _HELD_BYTES_MAX: Final = 128 * 1024 * 1024
 _POST_BYTES: Final = 4096
 # Sockets have threads of their own.
@@ -77,8 +78,8 @@ class Entrance:
             return
         except RefusedError as exc:
             await _refuse(send, exc, request_id)
-        except Exception as exc:
-            log.error("webhook.failed", request_id=request_id, exc_info=exc)
+        except Exception:
+            log.exception("webhook.failed", request_id=request_id)
             await _refuse(send, _unavailable(), request_id)
         else:
             await _answer(send, 200, webhooks.RECEIVED, request_id)
@@ -96,9 +97,9 @@ class Entrance:
         raw = await self._read(post, receive)
         facts: dict[str, Any] = {"digest": digest, "agent": agent[:200], "now": now}
         try:
-            rows = webhooks.judge_at_once(raw, **facts) or await threads.run_in(_POOL, webhooks.judge, raw, **facts)
+            rows = webhooks.judge_at_once(raw, **facts) or await _judge_in_thread(raw, facts)
             await self.rows.store(rows)
-        except (NotStoredError, OperationalError, InterfaceError) as exc:
+        except (NotStoredError, OperationalError, InterfaceError, TimeoutError) as exc:
             raise _unavailable() from exc
         if self._nudging is None:
             self._nudging = asyncio.get_running_loop().create_task(self._tell_workers())
@@ -140,6 +141,11 @@ class Entrance:
             self._nudging = None
 
 
+async def _judge_in_thread(raw: bytes, facts: dict[str, Any]) -> list[webhooks.Delivery]:
+    async with asyncio.timeout(_JUDGE_S):
+        return await threads.run_in(_POOL, webhooks.judge, raw, **facts)
+
+
 def _headers(scope: Scope) -> dict[bytes, str]:
     """Return the headers that matter; repeated ones joined, as everywhere."""
     found: dict[bytes, str] = {}
@@ -160,9 +166,7 @@ async def _refuse(send: Send, exc: RefusedError, request_id: str) -> None:
     await _answer(send, exc.status, body, request_id, {**exc.headers, "Connection": "close"})
 
 
-async def _answer(
-    send: Send, status: int, body: bytes, request_id: str, headers: dict[str, str] | None = None
-) -> None:
+async def _answer(send: Send, status: int, body: bytes, request_id: str, headers: dict[str, str] | None = None) -> None:
     listed = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

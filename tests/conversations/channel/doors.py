@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,6 @@ from django.test import Client
 
 from conversations.entrance import Entrance
 from tests.conversations.channel.conftest import PATH, SECRET, sign
-
 
 _PART = 64 * 1024
 
@@ -62,7 +61,7 @@ class View:
     def post(self, post: Post) -> Answer:
         """Send it."""
         headers = post.headers()
-        meta: dict[str, str] = {"REMOTE_ADDR": post.address, "CONTENT_LENGTH": headers.pop("content-length", "")}
+        meta: Any = {"REMOTE_ADDR": post.address, "CONTENT_LENGTH": headers.pop("content-length", "")}
         client = Client(raise_request_exception=False)
         response: Any = client.generic(
             "POST", post.path, post.raw, content_type="application/json", headers=headers, **meta
@@ -102,13 +101,13 @@ async def ask(entrance: Entrance, post: Post, method: str = "POST") -> Answer:
     messages = [
         {"type": "http.request", "body": body, "more_body": index < len(parts) - 1} for index, body in enumerate(parts)
     ]
-    sent: list[dict[str, Any]] = []
+    sent: list[Mapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
         await asyncio.sleep(0)
         return messages.pop(0) if messages else {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Mapping[str, Any]) -> None:
         sent.append(message)
 
     headers = [(name.encode(), value.encode("latin-1")) for name, value in post.headers().items()]

@@ -31,6 +31,7 @@ FOR_BOTH = encode(
         change(phone_id=THEIRS, messages=[text("wamid.B", at=1795000000)]),
     )
 )
+FORGED = encode([{"phone_number_id": str(10**14 + index)} for index in range(5000)])
 TOO_LONG = str(our_settings.WEBHOOK_MAX_BYTES + 1)
 INVALID = (401, "WEBHOOK_INVALID_SIGNATURE")
 RECEIVED = (200, "")
@@ -54,7 +55,7 @@ TABLE: dict[str, tuple[Post, tuple[int, str]]] = {
     "another secret": (Post(raw=BODY, secret="wrong"), INVALID),
     "their secret for ours": (Post(raw=BODY, secret="theirs"), INVALID),
     "a secret of long ago": (Post(raw=BODY, secret="long ago"), INVALID),
-    "5,000 numbers": (Post(raw=encode([{"phone_number_id": str(10**14 + n)} for n in range(5000)]), secret="x"), INVALID),
+    "5,000 numbers": (Post(raw=FORGED, secret="wrong"), INVALID),
     "no length": (Post(raw=BODY, length=""), (411, "VALIDATION_ERROR")),
     "no number for a length": (Post(raw=BODY, length="-5"), (411, "VALIDATION_ERROR")),
     "too long": (Post(raw=BODY, length=TOO_LONG), (413, "PAYLOAD_TOO_LARGE")),

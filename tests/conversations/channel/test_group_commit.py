@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -188,11 +188,11 @@ def test_who_hangs_up_takes_nobody_along(number: WhatsAppNumber) -> None:
 
 
 def test_a_body_that_ends_early_is_not_stored(number: WhatsAppNumber) -> None:
-    sent: list[dict[str, Any]] = []
+    sent: list[Mapping[str, Any]] = []
 
     async def work() -> None:
         entrance = Entrance(nobody)
-        messages = [
+        messages: list[dict[str, Any]] = [
             {"type": "http.request", "body": b"{", "more_body": True},
             {"type": "http.disconnect"},
         ]
@@ -200,7 +200,7 @@ def test_a_body_that_ends_early_is_not_stored(number: WhatsAppNumber) -> None:
         async def receive() -> dict[str, Any]:
             return messages.pop(0)
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: Mapping[str, Any]) -> None:
             sent.append(message)
 
         post = Post(raw=b"{")
