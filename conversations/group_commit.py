@@ -26,6 +26,9 @@ _BYTES_MAX: Final = 16 * 1024 * 1024
 # What may wait altogether. The provider posts again what is refused.
 _WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
 _CONNECT_S: Final = 3
+_SILENCE_MS: Final = 10_000
+
+Connection = psycopg.AsyncConnection[Any]
 
 
 class NotStoredError(Exception):
@@ -59,7 +62,8 @@ class GroupCommit:
         self._waiting: deque[_Post] = deque()
         self._bytes = 0
         self._work: asyncio.Task[None] | None = None
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._connection: Connection | None = None
+        self._left_behind: set[asyncio.Task[Connection]] = set()
         # Posts whose rows were committed since the last look.
         self.fresh: list[Sequence[Delivery]] = []
 
@@ -79,7 +83,7 @@ class GroupCommit:
         """Finish what is under way and close the connection."""
         if self._work is not None:
             await asyncio.wait([self._work])
-        await self._discard()
+        await _close(self._take_connection())
 
     async def _commit_waiting(self) -> None:
         try:
@@ -110,8 +114,7 @@ class GroupCommit:
         """Store a batch; when the database refuses it for one row's sake, store its posts one by one."""
         stored = False
         try:
-            async with asyncio.timeout(self._commit_s):
-                await self._insert([row for post in batch for row in post.rows])
+            await self._insert_in_time([row for post in batch for row in post.rows])
             stored = True
         except (psycopg.IntegrityError, psycopg.DataError) as exc:
             # An organization or number that has gone meanwhile, for example.
@@ -122,35 +125,82 @@ class GroupCommit:
             log.error("webhook.row_refused", error=type(exc).__name__)  # noqa: TRY400  # a trace may hold the row
         except (psycopg.Error, TimeoutError, OSError) as exc:
             log.error("webhook.not_stored", posts=len(batch), error=type(exc).__name__)  # noqa: TRY400  # as above
-            await self._discard()
+            await _close(self._take_connection())
         finally:
             # Also when this was cancelled. Those stored one by one are settled already.
             self.fresh += [post.rows for post in batch if stored]
             for post in batch:
                 post.settle(stored=stored)
 
-    async def _insert(self, rows: Sequence[Delivery]) -> None:
-        """Insert, once more if the connection turns out to be dead; a row written twice is recognised as a repeat."""
-        values = webhooks.insertion(rows)
-        if self._connection is not None:
-            with contextlib.suppress(psycopg.OperationalError):
-                await self._connection.execute(webhooks.INSERT, values)
-                return
-            await self._discard()
-        self._connection = await _connect()
-        await self._connection.execute(webhooks.INSERT, values)
+    async def _insert_in_time(self, rows: Sequence[Delivery]) -> None:
+        """Insert, or raise TimeoutError.
 
-    async def _discard(self) -> None:
+        A statement that is cancelled waits for the server's word, which may never come: it is left behind.
+        """
+        insert = asyncio.create_task(_insert(self._connection, webhooks.insertion(rows)))
+        try:
+            done, _ = await asyncio.wait([insert], timeout=self._commit_s)
+        except asyncio.CancelledError:
+            insert.cancel()
+            raise
+        if done:
+            self._connection = insert.result()
+            return
+        self._take_connection()
+        self._left_behind.add(insert)
+        insert.add_done_callback(self._forget)
+        insert.cancel()
+        raise TimeoutError
+
+    def _forget(self, insert: asyncio.Task[Connection]) -> None:
+        self._left_behind.discard(insert)
+        if not insert.cancelled():
+            insert.exception()  # asked for, so that asyncio does not complain
+
+    def _take_connection(self) -> Connection | None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(psycopg.Error, OSError):
-                await connection.close()
+        return connection
 
 
-async def _connect() -> psycopg.AsyncConnection[Any]:
+async def _insert(connection: Connection | None, values: tuple[bytes, str]) -> Connection:
+    """Insert, once more by a new connection if the one given is dead; return the one that lives.
+
+    A row that is written twice, because only the answer was lost, is recognised as a repeat by its items.
+    """
+    if connection is not None:
+        try:
+            await connection.execute(webhooks.INSERT, values)
+        except psycopg.OperationalError:
+            await _close(connection)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        except asyncio.CancelledError:
+            await _close(connection)
+            raise
+        else:
+            return connection
+    connection = await _connect()
+    try:
+        await connection.execute(webhooks.INSERT, values)
+    except BaseException:
+        await _close(connection)
+        raise
+    return connection
+
+
+async def _close(connection: Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(psycopg.Error, OSError):
+            await connection.close()
+
+
+async def _connect() -> Connection:
     """Connect as Django would, without what only its cursors need. Every statement commits by itself."""
     params = connections["default"].get_connection_params()
     for name in ("cursor_factory", "context"):
         params.pop(name, None)
     params.setdefault("connect_timeout", _CONNECT_S)
+    # A network that swallows everything is noticed, instead of after a quarter of an hour.
+    params.setdefault("tcp_user_timeout", _SILENCE_MS)
     return await psycopg.AsyncConnection.connect(**params, autocommit=True)
