@@ -1,8 +1,8 @@
 """A minute of full load: one number at 1,000 messages a second, and ten numbers at 80 a second each.
 
-Everything runs here: the simulator with its limits on, the web process that takes its statuses (three a message),
+Everything runs here: the simulator with its limits on, the fast entrance that takes its statuses (three a message),
 a worker with two processes, beat. The simulator's ledger says how many passed in each second. CPU is that of
-the installation (worker, web, beat, PostgreSQL) and, apart, of the simulator.
+the installation (worker, entrance, beat, PostgreSQL) and, apart, of the simulator.
 """
 
 from __future__ import annotations
@@ -82,16 +82,17 @@ def installation(folder: Path) -> Iterator[tuple[list[harness.Server], harness.S
     celery = [python, "-m", "celery", "-q", "-A", "pytake"]
     quiet = ["-l", "ERROR", "--without-gossip", "--without-mingle"]
     judge = [python, "-m", "conversations.simulator", "--port", str(port), "--config", str(folder / "world.json")]
-    granian = [python, "-m", "granian", "--interface", "wsgi", "--port", str(web), "--blocking-threads", "4"]
+    uvicorn = [python, "-m", "uvicorn", "pytake.asgi:application", "--port", str(web), "--lifespan", "off"]
+    free = {"WEBHOOK_POSTS_PER_MINUTE": "0", "WEBHOOK_POSTS_PER_MINUTE_OF_NUMBER": "0"}
     with (
         harness.Server([*judge, "--ledger", str(folder / "ledger.jsonl")], f"{base}/health") as simulator,
         harness.graph_at(base),
-        harness.Server([*granian, "pytake.wsgi:application"], f"http://127.0.0.1:{web}/api/v1/ping") as pages,
+        harness.Server([*uvicorn, "--no-access-log"], f"http://127.0.0.1:{web}/api/v1/ping", free) as entrance,
         harness.Server([*celery, "worker", "-c", "2", "-Q", "inbound,outbound,maintenance", *quiet], "") as worker,
         harness.Server([*celery, "beat", "-l", "ERROR"], "") as beat,
     ):
         time.sleep(8)
-        yield [pages, worker, beat], simulator
+        yield [entrance, worker, beat], simulator
 
 
 def numbers_of(load: Load) -> list[UUID]:
