@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from conversations import numbers, repairs
+from conversations import delivery_admin, numbers, repairs
+from conversations.back_office import RepairsAdmin, member
 from conversations.forms import NumberForm
 from conversations.media import fetching
 from conversations.models import (
@@ -36,8 +35,6 @@ from conversations.models import (
     WhatsAppNumber,
 )
 from pytake.accounts import audit, permissions
-from pytake.accounts.models import User
-from pytake.core.errors import DomainError
 from pytake.infra import tenancy
 from pytake.infra.admin import LongListAdmin, ReadOnlyAdmin, TenantAdmin, TenantInline
 
@@ -61,29 +58,6 @@ for _model, _view, _change in (
     ("queue", "queues.view", "queues.manage"),
 ):
     permissions.register_admin(f"conversations.{_model}", view=_view, change=_change)
-
-
-class RepairsAdmin(LongListAdmin):
-    """Rows that nobody edits, and that holders of `jobs.manage` may set going again."""
-
-    def has_repair_permission(self, request: HttpRequest) -> bool:
-        """Return whether the person may use the actions."""
-        return isinstance(request.user, User) and request.user.can("jobs.manage")
-
-
-def _member(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # the back office is for members
-    return request.user
-
-
-def _done(request: HttpRequest, verb: Callable[[], object]) -> bool:
-    """Do it, or tell the person why it was refused."""
-    try:
-        verb()
-    except DomainError as exc:
-        messages.error(request, str(exc))
-        return False
-    return True
 
 
 @admin.register(WhatsAppNumber)
@@ -128,7 +102,7 @@ class WhatsAppNumberAdmin(TenantAdmin):
             audit.record(action="number.changed", entity=obj, by=request.user, changes=dict.fromkeys(changed, ""))
             return
         obj.organization_id = tenancy.current_organization_id()
-        numbers.add(obj, by=_member(request), now=timezone.now(), **secrets)
+        numbers.add(obj, by=member(request), now=timezone.now(), **secrets)
 
 
 class IdentityInline(TenantInline):
@@ -160,7 +134,7 @@ class ContactAdmin(TenantAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show addresses to those who may see them whole."""
-        return self.inlines if _member(request).can("contacts.view_full") else ()
+        return self.inlines if member(request).can("contacts.view_full") else ()
 
 
 @admin.register(ConsentEvent)
@@ -261,15 +235,9 @@ class MessageAdmin(RepairsAdmin):
     actions = ("send_again",)
 
     @admin.action(description=_("Send again (as a new message)"), permissions=["repair"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
-        """Write new intents for messages that failed or have an unknown outcome."""
-        now = timezone.now()
-        done = [
-            _done(request, partial(repairs.send_again, row, by=_member(request), now=now)) for row in queryset[:100]
-        ]
-        if count := sum(done):
-            text = ngettext("%(count)d message is being sent again.", "%(count)d messages are being sent again.", count)
-            messages.success(request, text % {"count": count})
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> Any:
+        """Write new intents for messages that failed; ask first where the outcome is unknown."""
+        return delivery_admin.send_again(self, request, queryset)
 
 
 @admin.register(MediaFile)
@@ -321,7 +289,7 @@ class UnhandledMessageAdmin(RepairsAdmin):
     @admin.action(description=_("Handle again"), permissions=["repair"])
     def handle_again(self, request: HttpRequest, queryset: QuerySet[UnhandledMessage]) -> None:
         """Put dead ones back into the queue."""
-        count = repairs.handle_again(queryset, by=_member(request))
+        count = repairs.handle_again(queryset, by=member(request))
         text = ngettext("%(count)d message is back in the queue.", "%(count)d messages are back in the queue.", count)
         messages.success(request, text % {"count": count})
 
@@ -358,6 +326,6 @@ class WebhookItemAdmin(RepairsAdmin):
     @admin.action(description=_("Read again"), permissions=["repair"])
     def read_again(self, request: HttpRequest, queryset: QuerySet[WebhookItem]) -> None:
         """Read their deliveries once more."""
-        count = repairs.read_again(queryset[:500], by=_member(request))
+        count = repairs.read_again(queryset[:500], by=member(request))
         text = ngettext("%(count)d delivery is read again.", "%(count)d deliveries are read again.", count)
         messages.success(request, text % {"count": count})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import aiohttp
 from django.conf import settings
 
+from conversations import circuit
 from conversations.claimed import Claimed
-from conversations.gateway.base import Gateway, NotSent, Outcome, Outgoing
+from conversations.gateway.base import Gateway, NotSent, Outcome, Outgoing, Refused, Unknown
 from conversations.gateway.cloud_api import CloudApi
 from conversations.models import WhatsAppNumber
 from conversations.settling import Result
@@ -26,6 +27,13 @@ else:
 
 # Enough for the fastest tier of the provider (1,000 a second) at 400 ms.
 IN_FLIGHT: Final = 400
+# What a stopped slice did not send waits for so long, unless a breaker holds it longer.
+STOPPED_S: Final = 5.0
+STOPPED: Final = "stopped"
+AFTER_EARLIER: Final = "after_earlier"
+# Reasons of ours, not of the provider.
+OURS: Final = frozenset({STOPPED, AFTER_EARLIER})
+_NO_DELAYS: Final[Mapping[uuid.UUID, float]] = MappingProxyType({})
 
 
 class Line:
@@ -47,17 +55,19 @@ class Line:
             self._runner.run(self._session.close())
         self._runner.close()
 
-    def send(self, messages: Sequence[Claimed]) -> list[Result]:
-        """Send concurrently across contacts, in order within one; every message gets exactly one outcome."""
-        return self._runner.run(self._send_all(messages)) if messages else []
+    def send(self, messages: Sequence[Claimed], delays: Mapping[uuid.UUID, float] = _NO_DELAYS) -> list[Result]:
+        """Send concurrently across contacts, in order within one; every message gets exactly one outcome.
 
-    async def _send_all(self, messages: Sequence[Claimed]) -> list[Result]:
+        Each leaves so many seconds from now as `delays` says.
+        """
+        return self._runner.run(self._send_all(messages, delays)) if messages else []
+
+    async def _send_all(self, messages: Sequence[Claimed], delays: Mapping[uuid.UUID, float]) -> list[Result]:
         queues: dict[uuid.UUID, list[Claimed]] = {}
         for message in messages:
             queues.setdefault(message.contact_id, []).append(message)
-        gateway = self._gateway()
-        gate = asyncio.Semaphore(IN_FLIGHT)
-        groups = await asyncio.gather(*(_send_in_order(gateway, queue, gate) for queue in queues.values()))
+        sending = _Sending(self._gateway(), delays)
+        groups = await asyncio.gather(*(sending.in_order(queue) for queue in queues.values()))
         return [result for group in groups for result in group]
 
     def _gateway(self) -> Gateway:
@@ -76,11 +86,36 @@ class Line:
         )
 
 
-async def _send_in_order(gateway: Gateway, queue: Sequence[Claimed], gate: asyncio.Semaphore) -> list[Result]:
-    results: list[Result] = []
-    async with gate:
+class _Sending:
+    """A slice on its way: paced, and stopped when the answers say that going on makes no sense."""
+
+    def __init__(self, gateway: Gateway, delays: Mapping[uuid.UUID, float]) -> None:
+        self._gateway = gateway
+        self._delays = delays
+        self._gate = asyncio.Semaphore(IN_FLIGHT)
+        self._began = asyncio.get_running_loop().time()
+        self._failures = 0
+        self._is_stopped = False
+
+    async def in_order(self, queue: Sequence[Claimed]) -> list[Result]:
+        """Send the messages of one contact one after the other."""
+        results: list[Result] = []
         for message in queue:
-            outcome: Outcome = await gateway.send(
+            outcome = await self._one(message)
+            results.append(Result(message, outcome))
+            if isinstance(outcome, NotSent):
+                # What follows must not overtake it.
+                rest = queue[len(results) :]
+                return results + [Result(later, _after(outcome)) for later in rest]
+        return results
+
+    async def _one(self, message: Claimed) -> Outcome:
+        if delay := self._delays.get(message.id):
+            await asyncio.sleep(self._began + delay - asyncio.get_running_loop().time())
+        async with self._gate:
+            if self._is_stopped:
+                return NotSent(code=STOPPED, detail="", wait_s=STOPPED_S, throttled=True)
+            outcome = await self._gateway.send(
                 Outgoing(
                     to_kind=message.address_kind,
                     to=message.address_value,
@@ -88,13 +123,19 @@ async def _send_in_order(gateway: Gateway, queue: Sequence[Claimed], gate: async
                     callback=str(message.id),
                 )
             )
-            results.append(Result(message, outcome))
-            if isinstance(outcome, NotSent):
-                # What follows must not overtake it.
-                rest = queue[len(results) :]
-                return results + [Result(later, _after(outcome)) for later in rest]
-    return results
+        self._watch(outcome)
+        return outcome
+
+    def _watch(self, outcome: Outcome) -> None:
+        """Stop after a refusal of the account, or when nothing is answered any more."""
+        if isinstance(outcome, Unknown) or (isinstance(outcome, NotSent) and not outcome.throttled):
+            self._failures += 1
+            self._is_stopped |= self._failures > circuit.IN_A_ROW
+        elif isinstance(outcome, Refused) and outcome.scope == "account":
+            self._is_stopped = True
+        else:
+            self._failures = 0
 
 
 def _after(outcome: NotSent) -> NotSent:
-    return NotSent(code="after_earlier", detail="", wait_s=outcome.wait_s * 1.5 + 0.5, throttled=True)
+    return NotSent(code=AFTER_EARLIER, detail="", wait_s=outcome.wait_s * 1.5 + 0.5, throttled=True)

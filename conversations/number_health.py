@@ -1,48 +1,102 @@
-"""Whether a number can send: a refusal that concerns the whole account blocks it, the next success frees it.
+"""Whether a number can send, as people see it: its breakers, the limits that hold messages back, what waits.
 
-While a number is blocked its messages wait, and one of them is sent now and then to see whether somebody has
-repaired the token, the payment or the registration. `health_state` is what people see of it.
+`health_state` and `health_reasons` on the number are what lists show; `delivery` is the whole picture for a page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
-import structlog
+from django.utils.dateparse import parse_datetime
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from conversations.gateway.base import Accepted, Outcome, Refused
-from conversations.models import WhatsAppNumber
+from conversations.consent import rules
+from conversations.models import CircuitBreaker, SendingLane, WhatsAppNumber
 
-log = structlog.get_logger(__name__)
-TRY_AGAIN: Final = timedelta(seconds=60)
-_BLOCKED: Final = WhatsAppNumber.Health.BLOCKED
-
-
-def is_blocked(number: WhatsAppNumber) -> bool:
-    """Return whether only single messages may be tried."""
-    return number.health_state == _BLOCKED
+PROMOTIONS_FROM: Final = rules.PROMOTIONS_FROM
+_HEALTH: Final = WhatsAppNumber.Health
+_SCOPE: Final = CircuitBreaker.Scope
 
 
-def concerns_account(outcome: Outcome) -> bool:
-    """Return whether every other message of the number would be refused as well."""
-    return isinstance(outcome, Refused) and outcome.scope == "account"
+# Why messages wait, in words.
+LIMITS: Final[Mapping[str, Promise]] = {
+    "second": _("Messages per second of the number"),
+    "minute": _("Messages per minute of the number"),
+    "hour": _("Messages per hour of the number"),
+    "day": _("Messages per day of the number"),
+    "gap": _("Gap between two messages of the number"),
+    "pair": _("Messages to the same person in a short time"),
+    "turns": _("Bot turns per minute of your plan"),
+    "campaign": _("Messages per second of a campaign"),
+    "people": _("New people per day that WhatsApp allows"),
+    "provider": _("WhatsApp asked to slow down"),
+    "redis": _("Limits cannot be checked at the moment"),
+    "held_number": _("The number was stopped after failures"),
+    "held_promotions": _("Automations and campaigns were stopped after failures"),
+    "held_template": _("A template was stopped after failures"),
+    "held_campaign": _("A campaign was stopped after failures"),
+}
 
 
-def judge(number: WhatsAppNumber, outcomes: Sequence[Outcome], *, now: datetime) -> None:
-    """Block the number, or free it, by what the provider said to a slice."""
-    refusal = next((outcome for outcome in outcomes if concerns_account(outcome)), None)
-    if isinstance(refusal, Refused):
-        if not is_blocked(number):
-            log.error("number.blocked", number_id=str(number.pk), code=refusal.code)
-            reason = {"code": refusal.code, "detail": refusal.detail, "since": now.isoformat()}
-            _set(number, _BLOCKED, [reason])
-    elif is_blocked(number) and any(isinstance(outcome, Accepted | Refused) for outcome in outcomes):
-        log.info("number.freed", number_id=str(number.pk))
-        _set(number, WhatsAppNumber.Health.OK, [])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveLimit:
+    """A limit that holds messages back (a key of `LIMITS`), until when, and how many in the last turn."""
+
+    name: str
+    until: datetime
+    count: int
+
+    @property
+    def label(self) -> Promise | str:
+        """Return why messages wait, in words."""
+        return LIMITS.get(self.name, self.name)
 
 
-def _set(number: WhatsAppNumber, state: WhatsAppNumber.Health, reasons: list[dict[str, str]]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a page shows of a number's sending."""
+
+    breakers: Sequence[CircuitBreaker]
+    limits: Sequence[ActiveLimit]
+    served_at: datetime | None
+    resting_until: datetime | None
+
+
+def delivery(number: WhatsAppNumber, *, now: datetime) -> Delivery:
+    """Return the open breakers and the limits that hold messages back now; two queries."""
+    lane = SendingLane.objects.filter(number=number).first()
+    resting = lane.resting_until if lane else None
+    return Delivery(
+        breakers=list(CircuitBreaker.objects.filter(number=number).holding().order_by("scope", "scope_key")),
+        limits=active_limits(lane, now=now) if lane else [],
+        served_at=lane.served_at if lane else None,
+        resting_until=resting if resting and resting > now else None,
+    )
+
+
+def active_limits(lane: SendingLane, *, now: datetime) -> list[ActiveLimit]:
+    """Return the limits of a lane that hold messages back now."""
+    kept: dict[str, dict[str, Any]] = lane.limits
+    found = [(name, parse_datetime(entry["until"]), int(entry["count"])) for name, entry in sorted(kept.items())]
+    return [ActiveLimit(name=name, until=until, count=count) for name, until, count in found if until and until > now]
+
+
+def show(number: WhatsAppNumber, open_rows: Sequence[CircuitBreaker]) -> None:
+    """Write the state of the number's own breakers where lists show it."""
+    rows = [row for row in open_rows if row.scope in {_SCOPE.NUMBER, _SCOPE.PROMOTIONS}]
+    whole = [row for row in rows if row.scope == _SCOPE.NUMBER]
+    state = _HEALTH.BLOCKED if whole else _HEALTH.DEGRADED if rows else _HEALTH.OK
+    reasons = [
+        {
+            "code": row.reason_code,
+            "detail": row.reason_detail,
+            "since": row.opened_at.isoformat() if row.opened_at else "",
+        }
+        for row in [*whole, *(row for row in rows if row not in whole)]
+    ]
     number.health_state, number.health_reasons = state, reasons
     WhatsAppNumber.objects.filter(pk=number.pk).update(health_state=state, health_reasons=reasons)

@@ -62,9 +62,11 @@ def draft(
     priority: int = BOT,
     client_key: str | None = None,
     sequence: int = 0,
+    scope: str = "",
 ) -> Message:
     """Return an unsaved intent to the conversation's contact (its identities loaded); raises NoAddressError.
 
+    Messages of one `scope` (a campaign) share a rate and a circuit breaker.
     What the contact does not want is born cancelled, with the reason: it is shown and never sent.
     """
     identity = address_of(conversation.contact)
@@ -95,6 +97,7 @@ def draft(
         client_key=client_key,
         priority=priority,
         sequence=sequence,
+        extra={"scope": scope} if scope else {},
         created_at=now,
     )
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 import structlog
 from django.db import IntegrityError, OperationalError, connection, transaction
 
-from conversations import number_health, service_window, statuses
+from conversations import breakers, circuit, service_window, statuses
+from conversations.breakers import Gates
 from conversations.claimed import Claimed
 from conversations.consent import preferences
 from conversations.gateway.base import Accepted, NotSent, Outcome, Refused, Unknown
@@ -33,6 +34,20 @@ class Result:
 
     message: Claimed
     outcome: Outcome
+
+    @property
+    def is_accepted(self) -> bool:
+        """Return whether the provider took it."""
+        return isinstance(self.outcome, Accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A message that goes back to the queue, for how long and why (a limit, a breaker)."""
+
+    message: Claimed
+    wait_s: float
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +78,7 @@ def split_by_window(
     """Split into those whose service window has closed meanwhile, and those that may leave."""
     if number.connection_type != number.ConnectionType.OFFICIAL:
         return [], list(messages)
-    shut = [m for m in messages if not service_window.is_open(m.window_expires_at, now)]
+    shut = [m for m in messages if not m.template and not service_window.is_open(m.window_expires_at, now)]
     gone = {message.id for message in shut}
     return shut, [message for message in messages if message.id not in gone]
 
@@ -72,9 +87,10 @@ def settle(
     number: WhatsAppNumber,
     results: Sequence[Result],
     *,
+    gates: Gates,
     shut: Sequence[Claimed],
     unwanted: Sequence[Claimed],
-    deferred: Sequence[tuple[Claimed, float]],
+    deferred: Sequence[Deferred],
     started_at: datetime,
     now: datetime,
 ) -> None:
@@ -82,7 +98,7 @@ def settle(
     rows = [_row(result, now=now) for result in results]
     rows += [_closed(message, now=now) for message in shut]
     rows += [_unwanted(message, now=now) for message in unwanted]
-    rows += [_later(message, wait_s, now=now) for message, wait_s in deferred]
+    rows += [_later(row, now=now) for row in deferred]
     messages = [*(result.message for result in results), *shut, *unwanted]
     stopped = [(result.message.id, result.message.contact_id) for result in results if _is_stopped(result.outcome)]
 
@@ -91,7 +107,7 @@ def settle(
         _write_once(number, rows)
         _write_attempts(results, started_at, now)
         statuses.match_parked(number, {row.id: row.wamid for row in rows if row.wamid}, now=now)
-        number_health.judge(number, [result.outcome for result in results], now=now)
+        breakers.judge(number, gates, [(result.message, result.outcome) for result in results], now=now)
         preferences.refused(number, stopped, now=now)
         failed = {row.id for row in rows if row.status == Message.Status.FAILED}
         events.emit_many([_announcement(message, now) for message in messages if message.id in failed])
@@ -115,17 +131,19 @@ def _row(result: Result, *, now: datetime) -> _Row:
             return _Row(id=message.id, state="accepted", status="queued", wamid=wamid)
         case NotSent(throttled=True):
             wait = timedelta(seconds=outcome.wait_s * (0.75 + random.random() / 2))  # noqa: S311  # jitter
-            return _Row(id=message.id, state="queued", status="queued", not_before=now + wait, refund=1)
+            return _Row(
+                id=message.id, state="queued", status="queued", not_before=now + wait, code=outcome.code[:40], refund=1
+            )
         case NotSent() if message.attempts < ATTEMPTS_MAX:
             wait = timedelta(seconds=BASE_S * 2 ** (message.attempts - 1) * (0.75 + random.random() / 2))  # noqa: S311
             return _Row(id=message.id, state="queued", status="queued", not_before=now + wait)
-        case Refused() if number_health.concerns_account(outcome):
+        case Refused() if outcome.scope == "account" or (outcome.scope == "promotions" and message.is_promotion):
             # Somebody must repair the account; until then, or until the window closes, the message waits.
             return _Row(
                 id=message.id,
                 state="queued",
                 status="queued",
-                not_before=now + number_health.TRY_AGAIN,
+                not_before=now + circuit.COOL_NUMBER,
                 code=outcome.code[:40],
                 title=outcome.detail[:255],
                 refund=1,
@@ -166,8 +184,9 @@ def _is_stopped(outcome: Outcome) -> bool:
     return isinstance(outcome, Refused) and outcome.code == preferences.REFUSED
 
 
-def _later(message: Claimed, wait_s: float, *, now: datetime) -> _Row:
-    return _Row(id=message.id, state="queued", status="queued", not_before=now + timedelta(seconds=wait_s), refund=1)
+def _later(row: Deferred, *, now: datetime) -> _Row:
+    wait = timedelta(seconds=row.wait_s)
+    return _Row(id=row.message.id, state="queued", status="queued", not_before=now + wait, code=row.code, refund=1)
 
 
 # Only rows still in `sending` are moved: a status may have settled one meanwhile. The sweep may have given up a

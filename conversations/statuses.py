@@ -16,7 +16,8 @@ import orjson
 from django.db import connection
 from psycopg.types.json import Jsonb
 
-from conversations import payloads
+from conversations import breakers, payloads
+from conversations.gateway import error_classes
 from conversations.models import WhatsAppNumber
 from notifications import events
 
@@ -119,7 +120,7 @@ FROM unnest(%(ids)s::uuid[], %(wamids)s::text[], %(ranks)s::int[], %(faileds)s::
             %(codes)s::text[], %(titles)s::text[], %(categories)s::text[])
     AS fresh (id, wamid, rank, failed, sent_at, delivered_at, read_at, failed_at, error_code, error_title, category)
 WHERE message.id = fresh.id
-RETURNING message.id, message.conversation_id, message.status
+RETURNING message.id, message.conversation_id, message.status, message.priority, message.error_code
 """
 
 
@@ -197,7 +198,13 @@ def raise_messages(number: WhatsAppNumber, seen: Sequence[_Seen], *, now: dateti
         )
         changed = cursor.fetchall()
     events.emit_many([_announcement(number, row[0], row[1], row[2], now) for row in changed])
+    breakers.heard(number, [_failure(row[3], row[4]) for row in changed if row[2] == "failed"], now=now)
     return len(changed)
+
+
+def _failure(priority: int, code: str) -> tuple[int, str, str]:
+    """Return what breakers want to know of a failure: priority, what it concerns, code."""
+    return priority, error_classes.scope_of(int(code), 400) if code.isdigit() else "", code
 
 
 def _first(group: Sequence[_Seen], *statuses: str) -> datetime | None:

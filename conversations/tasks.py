@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import timedelta
 from typing import Any, Final
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
-from conversations import handling, inbound, outbound, sweeping
+from conversations import handling, inbound, lanes, outbound, sweeping
 from conversations.media import fetching
+from pytake.infra.nudge import nudge
 
 BUDGET: Final = timedelta(seconds=20)
 
@@ -34,13 +37,15 @@ def handle_messages(**_: Any) -> None:
 
 @shared_task(name="conversations.send_messages")
 def send_messages(*, number_id: str | None = None, **_: Any) -> None:
-    """Send what is due, for one number or for all."""
+    """Send what is due: for all numbers, or a turn of one; what is left of it queues up behind the others."""
     until = timezone.now() + BUDGET
     if number_id is None:
-        outbound.drain_waiting(until=until, clock=timezone.now)
+        outbound.drain_waiting(until=until, clock=timezone.now, pause=time.sleep, together=settings.SEND_TOGETHER)
         return
-    for waiting in outbound.numbers_waiting(timezone.now(), number_id=uuid.UUID(number_id)):
-        outbound.drain(waiting, until=until, clock=timezone.now)
+    for waiting in lanes.waiting(timezone.now(), number_id=uuid.UUID(number_id)):
+        turn = outbound.take_turn(waiting, until=until, clock=timezone.now, slices=outbound.SLICES_A_TURN)
+        if turn and turn.has_more:
+            nudge("conversations.send_messages")
 
 
 @shared_task(name="conversations.sweep_sending")

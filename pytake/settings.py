@@ -366,6 +366,8 @@ SIMULATOR_APP_SECRET = env.text("SIMULATOR_APP_SECRET", "")
 SIMULATOR_VERIFY_TOKEN = env.text("SIMULATOR_VERIFY_TOKEN", "")
 SIMULATOR_URL = env.text("SIMULATOR_URL", "")
 SEND_SLICE = env.integer("SEND_SLICE", 500)
+# So many numbers are served at once by one worker process.
+SEND_TOGETHER = env.integer("SEND_TOGETHER", 8)
 # How long a claimed message may take to leave before its worker counts as dead.
 SEND_LEASE_S = env.seconds("SEND_LEASE", 90.0)
 INBOUND_SLICE = env.integer("INBOUND_SLICE", 200)

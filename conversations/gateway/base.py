@@ -44,7 +44,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Retrying cannot help. `scope` says what it concerns: message, recipient, template, account."""
+    """Retrying cannot help. `scope` says what it concerns: message, recipient, template, promotions, account."""
 
     code: str
     detail: str

@@ -78,4 +78,5 @@ def _failure(status: int, code: int | None, error: dict[str, Any]) -> Outcome:
         return NotSent(code=shown, detail=text, wait_s=wait, throttled=True, http_status=status, trace=trace)
     if kind == "U":
         return Unknown(code=shown, detail=text, http_status=status, trace=trace)
-    return Refused(code=shown, detail=text, scope=error_classes.SCOPES[kind], http_status=status, trace=trace)
+    scope = "promotions" if code in error_classes.PROMOTIONS else error_classes.SCOPES[kind]
+    return Refused(code=shown, detail=text, scope=scope, http_status=status, trace=trace)

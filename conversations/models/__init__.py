@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conversations.models.consent import ConsentEvent
+from conversations.models.delivery import CircuitBreaker, DeadLetter, SendingLane
 from conversations.models.media import MediaFile
 from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
 from conversations.models.numbers import WhatsAppNumber
@@ -12,12 +13,14 @@ from conversations.models.threads import Conversation, ConversationEvent
 from conversations.models.webhooks import WebhookEvent, WebhookItem
 
 __all__ = [
+    "CircuitBreaker",
     "ConsentEvent",
     "Contact",
     "ContactIdentity",
     "ContactTag",
     "Conversation",
     "ConversationEvent",
+    "DeadLetter",
     "Department",
     "DepartmentMember",
     "MediaFile",
@@ -25,6 +28,7 @@ __all__ = [
     "MessageAttempt",
     "MessageStatusEvent",
     "Queue",
+    "SendingLane",
     "Tag",
     "UnhandledMessage",
     "WebhookEvent",

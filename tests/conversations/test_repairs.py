@@ -31,7 +31,7 @@ def sent(thread: Conversation, dispatch_state: str, **fields: object) -> Message
 def test_what_ended_badly_can_be_sent_again_as_a_new_message(thread: Conversation, admin: User, state: str) -> None:
     old = sent(thread, state)
 
-    fresh = repairs.send_again(old, by=admin, now=timezone.now())
+    fresh = repairs.send_again(old, by=admin, now=timezone.now(), may_repeat=state != "failed")
 
     old.refresh_from_db()
     assert old.dispatch_state == state

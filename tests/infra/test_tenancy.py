@@ -24,7 +24,7 @@ NOT_GUARDED = {
 
 # Where the code steps over the wall between organizations: file and reason.
 PLATFORM_SCOPES = {
-    ("conversations/outbound.py", "find numbers with messages to send"),
+    ("conversations/lanes.py", "find numbers with messages to send"),
     ("conversations/media/fetching.py", "find media to fetch"),
     ("conversations/sweeping.py", "heal sends whose worker died"),
     ("flows/timers.py", "end expired sessions"),

@@ -20,8 +20,8 @@ from pytest_django import Settings
 
 from conversations import handling, inbound, numbers, outbound, outbox
 from conversations.content import Text
+from conversations.lanes import Waiting
 from conversations.models import Conversation, Message, WhatsAppNumber
-from conversations.outbound import Waiting
 from pytake.accounts.models import Organization
 from pytake.infra import tenancy
 from tests import make
