@@ -54,7 +54,7 @@ def queue(conversation_ids: list[UUID], *, now: datetime) -> int:
                 contact_id=thread.contact_id,
                 direction="outbound",
                 sender_type="bot",
-                content=Text(body="Sua consulta está confirmada.").to_json(),
+                content=Text(body="Sua consulta está confirmada.").as_dict(),
                 text="Sua consulta está confirmada.",
                 address_kind=identity.kind,
                 address_value=identity.value,

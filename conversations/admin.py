@@ -24,10 +24,12 @@ from conversations.models import (
     Department,
     DepartmentMember,
     MediaFile,
+    MediaUpload,
     Message,
     MessageAttempt,
     MessageStatusEvent,
     Queue,
+    SharedFile,
     Tag,
     UnhandledMessage,
     WebhookEvent,
@@ -329,3 +331,24 @@ class WebhookItemAdmin(RepairsAdmin):
         count = repairs.read_again(queryset[:500], by=member(request))
         text = ngettext("%(count)d delivery is read again.", "%(count)d deliveries are read again.", count)
         messages.success(request, text % {"count": count})
+
+
+@admin.register(SharedFile)
+class SharedFileAdmin(LongListAdmin):
+    """Files that can be sent."""
+
+    list_display = ("created_at", "filename", "kind", "mime_type", "size", "added_by")
+    list_filter = ("kind",)
+    list_select_related = ("added_by",)
+    search_fields = ("filename",)
+
+
+@admin.register(MediaUpload)
+class MediaUploadAdmin(LongListAdmin):
+    """What the provider has of them."""
+
+    exclude = ("claim_token",)
+    list_display = ("created_at", "file", "number", "state", "expires_at", "attempts", "error_code")
+    list_filter = ("state",)
+    list_select_related = ("file", "number")
+    search_fields = ("file__filename",)

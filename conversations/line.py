@@ -34,6 +34,7 @@ AFTER_EARLIER: Final = "after_earlier"
 # Reasons of ours, not of the provider.
 OURS: Final = frozenset({STOPPED, AFTER_EARLIER})
 _NO_DELAYS: Final[Mapping[uuid.UUID, float]] = MappingProxyType({})
+RECEIPTS_AT_A_TIME: Final = 20
 
 
 class Line:
@@ -69,6 +70,19 @@ class Line:
         sending = _Sending(self._gateway(), delays)
         groups = await asyncio.gather(*(sending.in_order(queue) for queue in queues.values()))
         return [result for group in groups for result in group]
+
+    def mark_read(self, receipts: Sequence[tuple[str, bool]]) -> list[Outcome]:
+        """Mark messages as read, some at a time; with each comes whether somebody is writing."""
+        return self._runner.run(self._mark_all(receipts)) if receipts else []
+
+    async def _mark_all(self, receipts: Sequence[tuple[str, bool]]) -> list[Outcome]:
+        gateway, gate = self._gateway(), asyncio.Semaphore(RECEIPTS_AT_A_TIME)
+
+        async def mark(message_id: str, *, typing: bool) -> Outcome:
+            async with gate:
+                return await gateway.mark_read(message_id, typing=typing)
+
+        return list(await asyncio.gather(*(mark(message_id, typing=typing) for message_id, typing in receipts)))
 
     def _gateway(self) -> Gateway:
         if self._session is None:
@@ -121,6 +135,7 @@ class _Sending:
                     to=message.address_value,
                     content=message.content,
                     callback=str(message.id),
+                    reply_to=message.reply_to,
                 )
             )
         self._watch(outcome)

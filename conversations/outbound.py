@@ -28,6 +28,7 @@ from conversations.gateway import error_classes
 from conversations.gateway.base import NotSent
 from conversations.lanes import Turn, Waiting
 from conversations.line import OURS, Line
+from conversations.media import uploading
 from conversations.models import WhatsAppNumber
 from conversations.settling import Deferred, Result
 from pytake.infra import metrics, tenancy
@@ -204,10 +205,11 @@ class _Drainer:
         unwanted = [message for message in admitted if message.refusal]
         wanted = [message for message in admitted if not message.refusal]
         shut, open_ = settling.split_by_window(number, wanted, now=now)
-        delays, late = self._judge(open_, now=now)
-        deferred += late
-        ready = [message for message in open_ if message.id in delays]
-        results = self.send(ready, delays)
+        files = uploading.check(number, open_, now=now)
+        delays, late = self._judge(files.ready, now=now)
+        deferred += [*late, *(Deferred(message, wait_s, "file") for message, wait_s in files.waiting)]
+        ready = [message for message in files.ready if message.id in delays]
+        results = self.send(ready, delays) + [Result(message, outcome) for message, outcome in files.refused]
         done = self.clock()
         settling.settle(
             number, results, gates=gates, shut=shut, unwanted=unwanted, deferred=deferred, started_at=now, now=done

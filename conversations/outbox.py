@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import announcements, service_window
 from conversations.consent import rules
-from conversations.content import Content, Text
+from conversations.content import Content, Template, parse
+from conversations.media import departing
 from conversations.models import Contact, ContactIdentity, Conversation, Message
 from notifications import events
 from pytake.accounts.models import User
@@ -51,7 +52,7 @@ def _preference(identity: ContactIdentity) -> tuple[bool, int]:
     return not identity.is_primary, _ORDER.get(identity.kind, 9)
 
 
-def draft(
+def draft(  # noqa: PLR0913  # one for each thing that an intent may carry
     conversation: Conversation,
     content: Content,
     *,
@@ -63,6 +64,7 @@ def draft(
     client_key: str | None = None,
     sequence: int = 0,
     scope: str = "",
+    reply_to: Message | None = None,
 ) -> Message:
     """Return an unsaved intent to the conversation's contact (its identities loaded); raises NoAddressError.
 
@@ -85,9 +87,10 @@ def draft(
         session_id=session_id,
         direction=Message.Direction.OUTBOUND,
         sender_type=sender_type,
-        message_type="text" if isinstance(content, Text) else "interactive",
-        content=content.to_json(),
-        text=content.preview(),
+        reply_to=reply_to,
+        message_type=content.message_type,
+        content=content.as_dict(),
+        text=content.text,
         address_kind=identity.kind,
         address_value=identity.value,
         status=Message.Status.FAILED if refusal else Message.Status.QUEUED,
@@ -112,9 +115,11 @@ def say(
     session_id: uuid.UUID | None = None,
     priority: int = AGENT,
     client_key: str | None = None,
+    reply_to: Message | None = None,
 ) -> Message:
-    """Decide to send one message; refuses outside the service window with WindowClosedError."""
-    if not service_window.may_write(conversation.number.connection_type, conversation.window_expires_at, now):
+    """Decide to send one message; all but templates are refused outside the window with WindowClosedError."""
+    number, until = conversation.number, conversation.window_expires_at
+    if not isinstance(content, Template) and not service_window.may_write(number.connection_type, until, now):
         raise WindowClosedError(_("The 24-hour window is closed. Only approved templates can be sent."))
     message = draft(
         conversation,
@@ -125,6 +130,7 @@ def say(
         session_id=session_id,
         priority=priority,
         client_key=client_key,
+        reply_to=reply_to,
     )
     commit([message], now=now)
     return message
@@ -135,6 +141,7 @@ def commit(messages: Sequence[Message], *, now: datetime) -> None:
     """Insert intents in bulk, bring their threads up to date, tell pages, and nudge the senders."""
     if not messages:
         return
+    departing.expect(messages, now=now)
     bulk.insert(Message, messages)
     wanted = [message for message in messages if message.dispatch_state == Message.DispatchState.QUEUED]
     _touch_conversations(wanted, now=now)
@@ -171,10 +178,15 @@ def _touch_conversations(messages: Sequence[Message], *, now: datetime) -> None:
             {
                 "now": now,
                 "ids": ids,
-                "previews": [grouped[key][-1].text[:PREVIEW] for key in ids],
+                "previews": [_preview(grouped[key][-1])[:PREVIEW] for key in ids],
                 "senders": [grouped[key][-1].sender_type for key in ids],
                 "counts": [len(grouped[key]) for key in ids],
                 "agents": [sum(m.sender_type == "agent" for m in grouped[key]) for key in ids],
                 "bots": [sum(m.sender_type == "bot" for m in grouped[key]) for key in ids],
             },
         )
+
+
+def _preview(message: Message) -> str:
+    """Return the line for lists; files and places name their type in it."""
+    return message.text if message.message_type in {"text", "interactive"} else parse(message.content).preview()

@@ -46,7 +46,7 @@ PEOPLE: Final = "people"
 
 
 # A provider's own rates for its numbers, by connection type: called with number, now and patience in seconds, they
-# return the buckets of the number (named `number:<key>:<what people call it>`), those of `by_columns` among them or not.
+# return the buckets of the number (`number:<key>:<what people call it>`), those of `by_columns` among them or not.
 Rates: TypeAlias = Callable[[WhatsAppNumber, datetime, float], list[Bucket]]
 BY_CONNECTION: Final[dict[str, Rates]] = {}
 

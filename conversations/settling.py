@@ -16,6 +16,7 @@ from conversations import breakers, circuit, service_window, statuses
 from conversations.breakers import Gates
 from conversations.claimed import Claimed
 from conversations.consent import preferences
+from conversations.content import needs_window
 from conversations.gateway.base import Accepted, NotSent, Outcome, Refused, Unknown
 from conversations.models import Message, MessageAttempt, WhatsAppNumber
 from notifications import events
@@ -78,7 +79,7 @@ def split_by_window(
     """Split into those whose service window has closed meanwhile, and those that may leave."""
     if number.connection_type != number.ConnectionType.OFFICIAL:
         return [], list(messages)
-    shut = [m for m in messages if not m.template and not service_window.is_open(m.window_expires_at, now)]
+    shut = [m for m in messages if needs_window(m.content) and not service_window.is_open(m.window_expires_at, now)]
     gone = {message.id for message in shut}
     return shut, [message for message in messages if message.id not in gone]
 

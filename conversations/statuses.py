@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from conversations import breakers, payloads
 from conversations.gateway import error_classes
+from conversations.media import departing
 from conversations.models import WhatsAppNumber
 from notifications import events
 
@@ -152,6 +153,10 @@ def _columns(number: WhatsAppNumber, statuses: Sequence[Status], now: datetime) 
     }
 
 
+# The provider does not have a file, or could not use it.
+FILE_LOST: Final = frozenset({"131052", "131053"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """A stored status that has its message."""
@@ -197,6 +202,7 @@ def raise_messages(number: WhatsAppNumber, seen: Sequence[_Seen], *, now: dateti
             },
         )
         changed = cursor.fetchall()
+    departing.forget_lost(number, [key for key, group in grouped.items() if _error(group, "code") in FILE_LOST])
     events.emit_many([_announcement(number, row[0], row[1], row[2], now) for row in changed])
     breakers.heard(number, [_failure(row[3], row[4]) for row in changed if row[2] == "failed"], now=now)
     return len(changed)

@@ -11,8 +11,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from conversations import handling, inbound, lanes, outbound, sweeping
-from conversations.media import fetching
+from conversations import handling, inbound, lanes, outbound, receipts, sweeping
+from conversations.media import fetching, uploading
 from pytake.infra.nudge import nudge
 
 BUDGET: Final = timedelta(seconds=20)
@@ -58,3 +58,15 @@ def sweep_sending(**_: Any) -> None:
 def fetch_media(**_: Any) -> None:
     """Fetch files of messages that are due, some at a time, on one worker: others stay free for messages."""
     fetching.fetch_together(until=timezone.now() + BUDGET, clock=timezone.now)
+
+
+@shared_task(name="conversations.upload_media")
+def upload_media(**_: Any) -> None:
+    """Bring files to the provider that messages wait for."""
+    uploading.upload_waiting(until=timezone.now() + BUDGET, clock=timezone.now)
+
+
+@shared_task(name="conversations.send_receipts")
+def send_receipts(**_: Any) -> None:
+    """Tell people that their messages were read."""
+    receipts.send_waiting(until=timezone.now() + BUDGET, clock=timezone.now)

@@ -146,7 +146,7 @@ def _apply(trial: Trial, effect: Effect) -> Trial:
     """Write down what the engine asked the world to do."""
     match effect:
         case Send(content=content, node_id=node_id):
-            return _with(trial, {"from": "bot", "node_id": node_id, "content": content.to_json()})
+            return _with(trial, {"from": "bot", "node_id": node_id, "content": content.as_dict()})
         case SetTimer():
             due = effect.due_at.isoformat()
             timer = {"kind": effect.kind, "node_id": effect.node_id, "token": effect.token, "due_at": due}

@@ -270,9 +270,9 @@ def test_every_periodic_row_names_a_registered_task(db: None) -> None:
         if "PeriodicTask" in text(package):
             module = import_module(package.removesuffix(".py").replace("/", "."))
             for operation in module.Migration.operations:
-                assert isinstance(operation, migrations.RunPython)
-                write: Any = operation.code
-                write(apps, None)
+                if isinstance(operation, migrations.RunPython):
+                    write: Any = operation.code
+                    write(apps, None)
     tasks = registered_tasks()
     rows = PeriodicTask.objects.exclude(task__startswith="celery.")
 

@@ -157,7 +157,7 @@ def _message(setting: Setting, conversation: Conversation, line: _Line) -> Messa
         sender_type="contact" if inbound else ("bot" if line.who == "b" else "agent"),
         sender_user=agent,
         message_type="text",
-        content={"type": "text", "text": {"body": line.text}} if inbound else content.Text(body=line.text).to_json(),
+        content={"type": "text", "text": {"body": line.text}} if inbound else content.Text(body=line.text).as_dict(),
         text=line.text,
         is_internal_note=note,
         status=Message.Status.RECEIVED if inbound else Message.Status.READ,

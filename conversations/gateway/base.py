@@ -72,3 +72,7 @@ class Gateway(Protocol):
     async def send(self, message: Outgoing) -> Outcome:
         """Send one message. Never raises for what the network or the provider does."""
         ...
+
+    async def mark_read(self, message_id: str, *, typing: bool = False) -> Outcome:
+        """Mark a message of a person and all earlier ones as read; `typing` shows that somebody is writing."""
+        ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import orjson
 from yarl import URL
 
+from conversations.content import ContentError
 from conversations.gateway import dialect, error_classes
 from conversations.gateway.base import Accepted, NotSent, Outcome, Outgoing, Refused, Unknown
 
@@ -29,11 +31,21 @@ class CloudApi:
 
     async def send(self, message: Outgoing) -> Outcome:
         """Post the message; the outcome says whether it may have been processed."""
-        data = orjson.dumps(dialect.request_body(message))
+        try:
+            data = orjson.dumps(dialect.request_body(message))
+        except ContentError as exc:
+            return Refused(code="content", detail=str(exc), scope="message")
+        return await self._post(data)
+
+    async def mark_read(self, message_id: str, *, typing: bool = False) -> Outcome:
+        """Mark a message and all earlier ones as read, and show for a while that somebody is writing."""
+        return await self._post(orjson.dumps(dialect.receipt_body(message_id, typing=typing)), _receipt)
+
+    async def _post(self, data: bytes, judge: Callable[[int, bytes], Outcome] | None = None) -> Outcome:
         try:
             async with self._session.post(self._url, data=data, headers=self._headers) as response:
                 raw = await response.read()
-                return _outcome(response.status, raw)
+                return (judge or _outcome)(response.status, raw)
         except _NEVER_WRITTEN as exc:
             return NotSent(code="connect", detail=type(exc).__name__, wait_s=2.0)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
@@ -51,6 +63,11 @@ def _outcome(status: int, raw: bytes) -> Outcome:
     error = error if isinstance(error, dict) else {}
     code = error.get("code") if isinstance(error.get("code"), int) else None
     return _failure(status, code, error)
+
+
+def _receipt(status: int, raw: bytes) -> Outcome:
+    """Judge the answer to a receipt, which has no id."""
+    return Accepted(wamid="", http_status=status) if 200 <= status < 300 else _outcome(status, raw)
 
 
 def _accepted(status: int, body: Any) -> Outcome:

@@ -13,8 +13,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.inbox import people, threads
-from conversations.inbox.forms import ActionForm, TransferForm, WriteForm
+from conversations.inbox import people, sending, threads
+from conversations.inbox.forms import ActionForm, ReactForm, TransferForm, WriteForm
 from conversations.models import Conversation, Message
 from conversations.models.threads import LIVE
 from pytake.accounts.member_request import MemberRequest
@@ -22,6 +22,8 @@ from pytake.accounts.models import User
 from pytake.core.errors import DomainError, NotFoundError
 
 NOT_ALLOWED: Final = gettext_lazy("Your role does not include this action.")
+# What is offered for reacting; those that WhatsApp offers first.
+EMOJIS: Final = ("👍", "❤️", "😂", "😮", "😢", "🙏")
 _S = Conversation.Status
 Said = str | Promise
 
@@ -68,9 +70,31 @@ def _transfer(row: Conversation, request: MemberRequest, now: datetime) -> Said:
 
 
 def _reply(row: Conversation, request: MemberRequest, now: datetime) -> Said:
-    data = _clean(WriteForm(request.POST))
-    threads.reply(row, text=data["text"], by=request.user, now=now, client_key=data["client_key"] or None)
+    form = WriteForm(request.POST, request.FILES)
+    data = _clean(form)
+    key, quoted = data["client_key"] or None, _message(row, data["reply_to"])
+    if data["file"]:
+        sending.send_file(
+            row, data["file"], text=data["text"], by=request.user, now=now, client_key=key, reply_to=quoted
+        )
+    else:
+        threads.reply(row, text=data["text"], by=request.user, now=now, client_key=key, reply_to=quoted)
     return ""
+
+
+def _react(row: Conversation, request: MemberRequest, now: datetime) -> Said:
+    data = _clean(ReactForm(request.POST))
+    message = _message(row, data["message"])
+    if message is None:
+        raise NotFoundError(_("There is no such message in this conversation."))
+    threads.react(row, message, emoji=data["emoji"], by=request.user, now=now)
+    return ""
+
+
+def _message(row: Conversation, pk: uuid.UUID | None) -> Message | None:
+    """Return a message of the thread that can be named to the provider."""
+    found = Message.objects.filter(pk=pk, conversation=row, is_internal_note=False) if pk else Message.objects.none()
+    return found.first()
 
 
 def _note(row: Conversation, request: MemberRequest, now: datetime) -> Said:
@@ -87,7 +111,7 @@ def _retry(row: Conversation, request: MemberRequest, now: datetime) -> Said:
     if failed is None:
         raise NotFoundError(_("There is no failed message to send again."))
     # The key names the failed message: pressing twice sends once.
-    threads.reply(row, text=failed.text, by=request.user, now=now, client_key=f"retry-{failed.pk.hex}", retry_of=failed)
+    sending.send_again(row, failed, by=request.user, now=now, client_key=f"retry-{failed.pk.hex}")
     return _("Sent again")
 
 
@@ -99,6 +123,7 @@ VERBS: Final = {
     "reopen": Action("conversations.reply", _reopen),
     "transfer": Action("conversations.assign", _transfer),
     "reply": Action("conversations.reply", _reply),
+    "react": Action("conversations.reply", _react),
     "note": Action("conversations.reply", _note),
     "retry": Action("conversations.reply", _retry),
 }

@@ -33,6 +33,7 @@ class Bonds:
 
     quotes: dict[uuid.UUID, Quote] = field(default_factory=dict)
     reactions: dict[uuid.UUID, list[str]] = field(default_factory=dict)
+    ours: dict[uuid.UUID, str] = field(default_factory=dict)
     edits: dict[uuid.UUID, Message] = field(default_factory=dict)
     deleted: set[uuid.UUID] = field(default_factory=set)
     absorbed: set[uuid.UUID] = field(default_factory=set)
@@ -42,7 +43,9 @@ def of(conversation: Conversation, messages: Sequence[Message]) -> Bonds:
     """Return the bonds of a page of a thread, with two queries at most."""
     bonds = Bonds()
     here = {message.whatsapp_message_id: message for message in messages if message.whatsapp_message_id}
-    effects = Message.objects.filter(conversation=conversation, message_type__in=EFFECTS, direction="inbound")
+    # Reactions of ours count until they fail.
+    theirs = Q(direction="inbound") | Q(message_type="reaction") & ~Q(status=Message.Status.FAILED)
+    effects = Message.objects.filter(theirs, conversation=conversation, message_type__in=EFFECTS)
     rows = list(effects.select_related("media").order_by("-created_at", "-sequence", "-pk")[:EFFECTS_MAX])
     rows.reverse()
     _apply(bonds, rows, here)
@@ -62,17 +65,20 @@ def _apply(bonds: Bonds, effects: Iterable[Message], here: Mapping[str, Message]
             continue
         bonds.absorbed.add(effect.pk)
         if effect.message_type == "reaction":
-            emoji = _map(effect.content, "reaction").get("emoji")
+            emoji = effect.content.get("emoji") or _map(effect.content, "reaction").get("emoji")
             said.setdefault(target.pk, {})[_author(effect)] = str(emoji or "")[:16]
         elif effect.message_type == "edit":
             bonds.edits[target.pk] = effect
         else:
             bonds.deleted.add(target.pk)
+    bonds.ours = {pk: by["us"] for pk, by in said.items() if by.get("us")}
     bonds.reactions = {pk: [emoji for emoji in by.values() if emoji] for pk, by in said.items()}
 
 
 def target_of(effect: Message) -> str:
     """Return the provider's id of the message that a reaction, edit or deletion concerns."""
+    if effect.direction == Message.Direction.OUTBOUND:
+        return str(effect.content.get("message_id") or "")
     return str(_map(effect.content, effect.message_type).get(_TARGETS.get(effect.message_type, "")) or "")
 
 
@@ -81,6 +87,8 @@ def _same_author(effect: Message, target: Message) -> bool:
 
 
 def _author(message: Message) -> str:
+    if message.direction == Message.Direction.OUTBOUND:
+        return "us"
     return str(message.content.get("from_user_id") or message.content.get("from") or message.contact_id)
 
 
@@ -104,7 +112,7 @@ def _quote(bonds: Bonds, conversation: Conversation, messages: Sequence[Message]
 
 def _quoted(message: Message) -> str:
     if message.direction != Message.Direction.INBOUND:
-        return ""
+        return target_of(message) if message.message_type == "reaction" else ""
     if message.message_type in EFFECTS:
         return target_of(message)
     return str(_map(message.content, "context").get("id") or "")

@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
+from conversations.content import assets_of
 from conversations.media import fetching, kinds
-from conversations.models import Conversation, MediaFile
+from conversations.models import Conversation, MediaFile, Message, SharedFile
 from pytake.accounts.access import requires
 from pytake.accounts.member_request import MemberRequest
 
@@ -28,8 +29,9 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 @require_GET
 def media(request: MemberRequest, pk: uuid.UUID) -> StreamingHttpResponse:
     """Give the file of a message: what is safe to show inside a page, everything else as a download."""
-    row = _visible(request, pk)
-    if row.state != MediaFile.State.STORED or not default_storage.exists(row.storage_key):
+    row = _ours(request, pk) or _visible(request, pk)
+    stored = isinstance(row, SharedFile) or row.state == MediaFile.State.STORED
+    if not stored or not default_storage.exists(row.storage_key):
         raise Http404
     inline = row.mime_type in kinds.INLINE and "download" not in request.GET
     source = default_storage.open(row.storage_key)
@@ -54,6 +56,14 @@ def media_again(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     if request.htmx:
         return HttpResponse(status=204, headers={"HX-Trigger": "inbox:reread"})
     return redirect(reverse("inbox:inbox") + query)
+
+
+def _ours(request: MemberRequest, pk: uuid.UUID) -> SharedFile | None:
+    """Return the file that we sent with a message of a conversation that the person may see."""
+    threads = Conversation.objects.visible_to(request.user)
+    message = Message.objects.filter(pk=pk, direction="outbound", conversation__in=threads).first()
+    names = assets_of(message.content) if message is not None else set()
+    return SharedFile.objects.filter(pk__in=[uuid.UUID(name) for name in sorted(names)[:1]]).first()
 
 
 def _visible(request: MemberRequest, pk: uuid.UUID) -> MediaFile:

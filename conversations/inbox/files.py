@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conversations.media import kinds
-from conversations.models import MediaFile, Message
+from conversations.models import MediaFile, Message, SharedFile
 
 _S = MediaFile.State
 # What fetching may end with, in words. Everything else is a passing failure of the network or the provider.
@@ -30,7 +30,7 @@ REASONS: Final[dict[str, str | Promise]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """The file of a bubble. `view` is image, sticker, audio, video, file, waiting or broken."""
+    """The file of a bubble. `view` is image, sticker, audio, video, file, named, waiting or broken."""
 
     view: str
     name: str
@@ -58,7 +58,12 @@ def of(message: Message) -> Shown | None:
     return Shown(view=_view(row, message), warning=_warning(row), **facts)
 
 
-def _view(row: MediaFile, message: Message) -> str:
+def of_shared(row: SharedFile, message: Message) -> Shown:
+    """Return what to show of a file of ours that a message carries."""
+    return Shown(view=_view(row, message), name=row.filename, size=row.size, pk=message.pk)
+
+
+def _view(row: MediaFile | SharedFile, message: Message) -> str:
     if row.mime_type in kinds.IMAGES:
         return "sticker" if message.message_type == "sticker" else "image"
     if row.mime_type in kinds.AUDIO or (row.mime_type in kinds.VIDEO and message.message_type == "audio"):

@@ -21,6 +21,16 @@ class WriteForm(forms.Form):
 
     text = forms.CharField(required=False, strip=False)
     client_key = forms.CharField(required=False, max_length=64)
+    reply_to = forms.UUIDField(required=False)
+    # An empty file gets its reason where all files are judged.
+    file = forms.FileField(required=False, allow_empty_file=True)
+
+
+class ReactForm(forms.Form):
+    """An emoji for a message; none takes it back."""
+
+    message = forms.UUIDField()
+    emoji = forms.CharField(required=False, max_length=16)
 
 
 class TransferForm(ActionForm):

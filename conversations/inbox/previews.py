@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from conversations import payloads
+from conversations.content import ContentError, parse
 from conversations.models import Message
 
 LABELS: Final[dict[str, str | Promise]] = {
@@ -21,6 +23,7 @@ LABELS: Final[dict[str, str | Promise]] = {
     "location": _("Location"),
     "contacts": _("Contact card"),
     "interactive": _("Form"),
+    "template": _("Template"),
     "order": _("Order"),
     "reaction": _("Reaction"),
     "system": _("Notice from WhatsApp"),
@@ -44,4 +47,13 @@ def line_of(message: Message) -> str:
     """Return one line that stands for a message."""
     if message.direction == Message.Direction.INBOUND:
         return readable(payloads.preview_of(message.content, text=message.text))[:200]
+    if message.message_type not in {"text", "interactive"}:
+        return readable(_preview(message.content) or message.text)[:200]
     return (message.text or str(LABELS.get(message.message_type, message.message_type)))[:200]
+
+
+def _preview(content: Mapping[str, Any]) -> str:
+    try:
+        return parse(content).preview()
+    except ContentError:
+        return ""

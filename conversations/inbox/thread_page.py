@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from conversations.inbox import arrived, bonds, failures, files
+from conversations.inbox import arrived, bonds, failures, files, sent
 from conversations.inbox.arrived import Arrived
 from conversations.inbox.bonds import Bonds, Quote
 from conversations.models import Conversation, ConversationEvent, Message
@@ -34,6 +34,9 @@ ADVICE: Final[dict[str, str | Promise]] = {
     "131042": gettext_lazy("There is a problem with the payment of the WhatsApp account. Talk to an administrator."),
     "190": gettext_lazy("The access token of the number is not valid any more. Talk to an administrator."),
     "131051": gettext_lazy("WhatsApp does not accept this kind of message."),
+    "131053": gettext_lazy("WhatsApp could not use the file. Send it again, or save it in another format."),
+    "100": gettext_lazy("WhatsApp did not accept the file or the message. Try another format."),
+    "no_file": gettext_lazy("The file is not here any more. Attach it again."),
 }
 
 
@@ -48,6 +51,7 @@ class Bubble:
     header: str = ""
     footer: str = ""
     menu: str = ""
+    link: tuple[str, str] | None = None
     arrived: Arrived | None = None
     file: files.Shown | None = None
     quote: Quote | None = None
@@ -60,6 +64,10 @@ class Bubble:
     problem: str = ""
     advice: str | Promise = ""
     can_retry: bool = False
+    can_edit: bool = False
+    can_quote: bool = False
+    can_react: bool = False
+    our_reaction: str = ""
     kind: str = "message"
 
 
@@ -144,8 +152,9 @@ def _point(text: str) -> tuple[datetime, int, uuid.UUID] | None:
 
 
 def _woven(messages: list[Message], events: list[ConversationEvent], tied: Bonds) -> list[Item]:
+    shared = sent.files_of(messages)
     lines: list[tuple[datetime, Item]] = [
-        (message.created_at, bubble(message, tied)) for message in messages if message.pk not in tied.absorbed
+        (message.created_at, bubble(message, tied, shared)) for message in messages if message.pk not in tied.absorbed
     ]
     lines += [(event.created_at, happening(event)) for event in events]
     lines.sort(key=lambda pair: pair[0])
@@ -159,7 +168,7 @@ def _woven(messages: list[Message], events: list[ConversationEvent], tied: Bonds
     return items
 
 
-def bubble(message: Message, tied: Bonds | None = None) -> Bubble:
+def bubble(message: Message, tied: Bonds | None = None, shared: sent.Files | None = None) -> Bubble:
     """Say how a message is shown."""
     tied = tied or Bonds()
     item = Bubble(message=message, side="in" if message.direction == "inbound" else "out", who=_who(message))
@@ -168,14 +177,15 @@ def bubble(message: Message, tied: Bonds | None = None) -> Bubble:
         return item
     item.quote = tied.quotes.get(message.pk)
     item.reactions = tied.reactions.get(message.pk, [])
+    item.our_reaction = tied.ours.get(message.pk, "")
+    item.can_quote = bool(message.whatsapp_message_id) and message.message_type not in arrived.EFFECTS
+    item.can_react = item.can_quote and message.direction == "inbound"
     if message.direction == "inbound":
         _receive(item, tied)
         return item
-    content = message.content
-    item.header, item.footer = content.get("header", ""), content.get("footer", "")
-    item.options = [button["title"] for button in content.get("buttons", [])]
-    item.options += [row["title"] for section in content.get("sections", []) for row in section["rows"]]
-    item.menu = content.get("button", "")
+    shown = sent.read(message, shared or {})
+    item.header, item.footer, item.options, item.menu = shown.header, shown.footer, shown.options, shown.menu
+    item.arrived, item.file, item.link = shown.parts, shown.file, shown.link
     _judge(item)
     return item
 
@@ -212,7 +222,8 @@ def _judge(item: Bubble) -> None:
         item.tick_label = _("Not sent")
         item.problem = failures.reason(message)
         item.advice = ADVICE.get(message.error_code, "")
-        item.can_retry = message.content.get("kind") == "text"
+        item.can_retry = message.message_type not in {"reaction", "template"}
+        item.can_edit = message.message_type == "text"
     else:
         item.tick = {"sent": "check", "delivered": "check-check", "read": "check-check"}.get(message.status, "clock")
         item.tick_label = message.get_status_display()

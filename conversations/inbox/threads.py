@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from conversations import outbox
-from conversations.content import TEXT_MAX, Text
+from conversations import content_words, outbox, receipts, service_window
+from conversations.content import TEXT_MAX, Content, ContentError, Reaction, Text
 from conversations.inbox import rooms, timeline
 from conversations.models import Conversation, ConversationEvent, Department, Message, Queue
 from conversations.models.threads import LIVE
@@ -177,7 +177,6 @@ def reopen(conversation: Conversation, *, by: User, now: datetime, version: int 
     return row
 
 
-@transaction.atomic
 def reply(
     conversation: Conversation,
     *,
@@ -186,27 +185,81 @@ def reply(
     now: datetime,
     client_key: str | None = None,
     retry_of: Message | None = None,
+    reply_to: Message | None = None,
 ) -> Message:
     """Send a text as an agent; takes a thread that nobody owns. The same `client_key` sends once."""
+    body = text.strip()
+    if (said := _already_said(client_key)) is not None:
+        return said
+    _check_length(body, TEXT_MAX)
+    return send(
+        conversation,
+        Text(body=body),
+        by=by,
+        now=now,
+        client_key=client_key,
+        retry_of=retry_of,
+        reply_to=reply_to,
+    )
+
+
+@transaction.atomic
+def send(
+    conversation: Conversation,
+    content: Content,
+    *,
+    by: User,
+    now: datetime,
+    client_key: str | None = None,
+    retry_of: Message | None = None,
+    reply_to: Message | None = None,
+) -> Message:
+    """Send anything as an agent; takes a thread that nobody owns. The same `client_key` sends once."""
     row = lock(conversation)
     if (said := _already_said(client_key)) is not None:
         return said
-    body = text.strip()
-    _check_length(body, TEXT_MAX)
+    _refuse_others(row, by)
+    if row.status != _S.ACTIVE or row.current_agent_id != by.pk:
+        row = take(row, by=by, now=now)
+    message = outbox.say(
+        row,
+        content,
+        sender_type=Message.SenderType.AGENT,
+        now=now,
+        by=by,
+        client_key=client_key,
+        reply_to=reply_to,
+    )
+    if retry_of is not None:
+        Message.objects.filter(pk=message.pk).update(retry_of=retry_of)
+    if row.unread_count:
+        receipts.ask(row, now=now)
+    Conversation.objects.filter(pk=row.pk).update(waiting_since=None, unread_count=0)
+    return message
+
+
+@transaction.atomic
+def react(conversation: Conversation, message: Message, *, emoji: str, by: User, now: datetime) -> Message:
+    """Put an emoji on a message of the person, or take it back with an empty one; nobody takes the thread by it."""
+    row = lock(conversation)
+    if row.status not in LIVE:
+        raise _illegal(row)
+    _refuse_others(row, by)
+    if message.direction != Message.Direction.INBOUND or not message.whatsapp_message_id:
+        raise DomainError(_("Only messages of the customer can be reacted to."))
+    try:
+        content = Reaction(message_id=message.whatsapp_message_id, emoji=emoji)
+    except ContentError as error:
+        raise content_words.as_domain_error(error) from error
+    return outbox.say(row, content, sender_type=Message.SenderType.AGENT, now=now, by=by)
+
+
+def _refuse_others(row: Conversation, by: User) -> None:
     if row.status == _S.ACTIVE and row.current_agent_id not in {None, by.pk}:
         raise ConflictError(
             _("%(agent)s has this conversation. Take it over to answer.") % {"agent": row.current_agent},
             code="OWNED_BY_OTHER",
         )
-    if row.status != _S.ACTIVE or row.current_agent_id != by.pk:
-        row = take(row, by=by, now=now)
-    message = outbox.say(
-        row, Text(body=body), sender_type=Message.SenderType.AGENT, now=now, by=by, priority=10, client_key=client_key
-    )
-    if retry_of is not None:
-        Message.objects.filter(pk=message.pk).update(retry_of=retry_of)
-    Conversation.objects.filter(pk=row.pk).update(waiting_since=None, unread_count=0)
-    return message
 
 
 @transaction.atomic
@@ -229,9 +282,17 @@ def mark_read(conversation: Conversation, *, by: User, now: datetime) -> None:
     if not conversation.unread_count or conversation.current_agent_id not in {None, by.pk}:
         return
     with transaction.atomic():
+        receipts.ask(conversation, now=now)
         Conversation.objects.filter(pk=conversation.pk).update(unread_count=0)
         conversation.unread_count = 0
         events.emit_many(rooms.changed(conversation, fields=["unread_count"], now=now, by=by)[1:])
+
+
+def writes(conversation: Conversation, *, by: User, now: datetime) -> None:
+    """Show the person that somebody is writing, if that may be answered."""
+    may = service_window.may_write(conversation.number.connection_type, conversation.window_expires_at, now)
+    if may and conversation.status in LIVE and conversation.current_agent_id in {None, by.pk}:
+        receipts.ask(conversation, now=now, typing=True)
 
 
 def first_queue(department: Department | None) -> Queue | None:

@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("media/<uuid:pk>/again/", file_views.media_again, name="media-again"),
     path("contacts/<uuid:pk>/consent/", people_views.record_consent, name="contact-consent"),
     path("<uuid:pk>/read/", views.read, name="read"),
+    path("<uuid:pk>/typing/", views.typing, name="typing"),
     path("<uuid:pk>/<slug:verb>/", views.act, name="act"),
 ]

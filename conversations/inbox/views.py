@@ -54,6 +54,14 @@ def read(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@requires("conversations.reply")
+@require_POST
+def typing(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the person that somebody is writing."""
+    threads.writes(_conversation(request, pk), by=request.user, now=timezone.now())
+    return HttpResponse(status=204)
+
+
 @requires("conversations.view")
 @require_POST
 def act(request: MemberRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
@@ -172,6 +180,7 @@ def _thread(request: MemberRequest, conversation: Conversation) -> dict[str, Any
         "earlier": "before" in request.GET,
         "older_url": f"{here}&{urlencode({'before': page.older})}" if page.older else "",
         "state": actions.state(conversation, user, now=now),
+        "emojis": actions.EMOJIS,
         "here": here,
         "back": _query(place | {"chosen": None}),
         "tags": list(contact.tags.filter(deleted_at=None).order_by("name")),

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0007_fewer_indexes"),
-        ("conversations", "0008_consent"),
+        ("conversations", "0009_content"),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conversations.models.consent import ConsentEvent
 from conversations.models.delivery import CircuitBreaker, DeadLetter, SendingLane
-from conversations.models.media import MediaFile
+from conversations.models.media import MediaFile, MediaUpload, SharedFile
 from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
 from conversations.models.numbers import WhatsAppNumber
 from conversations.models.people import Contact, ContactIdentity, ContactTag, Tag
@@ -24,11 +24,13 @@ __all__ = [
     "Department",
     "DepartmentMember",
     "MediaFile",
+    "MediaUpload",
     "Message",
     "MessageAttempt",
     "MessageStatusEvent",
     "Queue",
     "SendingLane",
+    "SharedFile",
     "Tag",
     "UnhandledMessage",
     "WebhookEvent",

@@ -86,6 +86,9 @@ class Conversation(TenantRow):
     last_message_preview = models.CharField(max_length=160, blank=True)
     last_message_sender = models.CharField(max_length=8, blank=True)
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    # When the provider should be told that somebody read, or writes; empty when nothing is to be told.
+    receipt_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_typing_due = models.BooleanField(default=False, editable=False)
     unread_count = models.PositiveIntegerField(_("unread"), default=0)
     total_messages = models.PositiveIntegerField(default=0)
     messages_from_contact = models.PositiveIntegerField(default=0)
@@ -116,6 +119,10 @@ class Conversation(TenantRow):
             models.Index(fields=["organization", "status", "waiting_since"], name="conversations_waiting"),
             # Inbox list, newest activity first.
             models.Index(fields=["organization", "-last_message_at"], name="conversations_recent"),
+            # Receipts to be sent.
+            models.Index(
+                fields=["receipt_due_at"], condition=Q(receipt_due_at__isnull=False), name="conversations_receipt_due"
+            ),
             # Serving order of a queue.
             models.Index(fields=["queue", "status", "-priority", "queued_at"], name="conversations_serving"),
         ]

@@ -8,7 +8,7 @@ from conversations.simulator import bubbles, personas
 from conversations.simulator.config import Json, Lifecycle
 from conversations.simulator.errors import asynchronous
 from conversations.simulator.ledger import decode
-from conversations.simulator.model import Number, Sent, User
+from conversations.simulator.model import Number, Sent, Template, User
 from conversations.simulator.simulator import Simulator
 from conversations.simulator.updates import Update
 
@@ -118,7 +118,8 @@ def happen(sim: Simulator, sent: Sent, status: str, code: int = 0) -> None:
             contact=contact,
         )
     )
-    if sent.user.page and status in {"delivered", "failed"}:
+    # Reactions are never reported as delivered.
+    if sent.user.page and status in {"sent" if sent.kind == "reaction" else "delivered", "failed"}:
         _show(sim, sent, code, now)
     if sent.user.persona and status in {"delivered", "read"} and not _seen_before(sent):
         personas.react(sim, sent, number)
@@ -139,7 +140,16 @@ def _show(sim: Simulator, sent: Sent, code: int, now: float) -> None:
         return
     quoted = (body.get("context") or {}).get("message_id", "")
     context = sim.chats.find(user.id, number_id, quoted) if quoted else None
-    sim.chats.add(user.id, number_id, bubbles.from_business(sent, body, context, now))
+    sim.chats.add(
+        user.id, number_id, bubbles.from_business(sent, body, context, now, template=_template(sim, sent, body))
+    )
+
+
+def _template(sim: Simulator, sent: Sent, body: Json) -> Template | None:
+    if sent.kind != "template":
+        return None
+    message = body["template"]
+    return sim.world.template(sent.waba_id, message["name"], message["language"]["code"])
 
 
 def status_item(sim: Simulator, sent: Sent, number: Number, status: str, code: int, now: float) -> Json:

@@ -28,6 +28,8 @@ FILES: Final = {
 POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'; form-action 'self'"
 HEARTBEAT_S: Final = 15.0
 TEXT_MAX: Final = 4096
+# Where people of the page are when they are asked.
+PLACE: Final = {"latitude": -23.5614, "longitude": -46.6559, "name": "Avenida Paulista", "address": "São Paulo"}
 
 
 def page() -> web.Response:
@@ -48,15 +50,11 @@ def asset(name: str) -> web.Response:
 async def answer(sim: Simulator, request: web.BaseRequest, action: str) -> web.StreamResponse:
     """Answer `/_sim/phone/…`."""
     try:
-        if request.method == "GET":
-            match action:
-                case "people":
-                    return reply(_people(sim))
-                case "chat":
-                    return _chat(sim, request)
-                case "events":
-                    return await _events(sim, request)
-        elif request.method == "POST":
+        if request.method == "GET" and action == "events":
+            return await _events(sim, request)
+        if request.method == "GET" and action in VIEWS:
+            return VIEWS[action](sim, request)
+        if request.method == "POST":
             data = await body_of(request)
             match action:
                 case "people":
@@ -85,13 +83,13 @@ def _number(sim: Simulator, data: Json) -> Number:
     return number
 
 
-def _people(sim: Simulator) -> Json:
+def _people(sim: Simulator, _request: web.BaseRequest) -> web.Response:
     businesses = [
         {"id": number.id, "name": number.verified_name, "display": number.display}
         for number in sim.world.numbers.values()
     ]
     people = [_shown(sim, user) for user in sim.world.users.values() if user.page]
-    return {"businesses": businesses, "people": people}
+    return reply({"businesses": businesses, "people": people})
 
 
 def _shown(sim: Simulator, user: User) -> Json:
@@ -160,17 +158,41 @@ def _tapped(sim: Simulator, user: User, number: Number, data: Json) -> Json:
     wanted = str(data["tap"])
     if bubble is None:
         raise ConfigError("of: no such bubble")
-    for button in bubble.get("buttons", []):
-        if button["id"] == wanted and button.get("template"):
-            return {"type": "button", "button": {"payload": wanted, "text": button["title"]}}
+    for button in [*bubble.get("buttons", []), *(one for card in bubble.get("cards", []) for one in card["buttons"])]:
         if button["id"] == wanted:
-            reply_part = {"id": wanted, "title": button["title"]}
-            return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply_part}}
+            return _pressed(button)
     for section in bubble.get("list", {}).get("sections", []):
         for row in section.get("rows", []):
             if row["id"] == wanted:
                 return {"type": "interactive", "interactive": {"type": "list_reply", "list_reply": row}}
     raise ConfigError("tap: no such button or row")
+
+
+def _pressed(button: Json) -> Json:
+    """Return what a press means: an answer, where the person is, or a form that was filled in."""
+    if button.get("template"):
+        return {"type": "button", "button": {"payload": button["id"], "text": button["title"]}}
+    if button["id"] == "send_location" and "ask" in button:
+        return {"type": "location", "location": PLACE}
+    if "ask" in button:
+        answers = orjson.dumps({"flow_token": button["ask"], "nome": "Ana", "aceito": True}).decode()
+        form = {"name": "flow", "body": "Sent", "response_json": answers}
+        return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": form}}
+    reply_part = {"id": button["id"], "title": button["title"]}
+    return {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": reply_part}}
+
+
+def _media(sim: Simulator, request: web.BaseRequest) -> web.Response:
+    """Return a file that the business sent, for the page to show; nothing that a browser would run."""
+    media = sim.world.media.get(request.query.get("id", ""))
+    if media is None:
+        return web.Response(status=404)
+    mime = media.mime_type.split(";")[0].strip()
+    safe = mime.startswith(("image/", "audio/", "video/")) and mime != "image/svg+xml"
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    if not safe:
+        headers["Content-Disposition"] = "attachment"
+    return web.Response(body=media.content, content_type=mime if safe else "application/octet-stream", headers=headers)
 
 
 async def _events(sim: Simulator, request: web.BaseRequest) -> web.StreamResponse:
@@ -194,3 +216,6 @@ async def _events(sim: Simulator, request: web.BaseRequest) -> web.StreamRespons
     finally:
         sim.chats.unwatch(queue)
     return stream
+
+
+VIEWS: Final = {"people": _people, "chat": _chat, "media": _media}

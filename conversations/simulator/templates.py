@@ -12,6 +12,9 @@ from conversations.simulator.model import Template
 VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _FORBIDDEN: Final = re.compile(r"[\n\t]| {5,}")
 BODY_MAX: Final = 1024
+CODE_MAX: Final = 15
+# One-time codes are sent as the end of an address.
+KINDS_OF_BUTTONS: Final = {"otp": "url"}
 
 
 def variables(text: str) -> list[str]:
@@ -28,6 +31,13 @@ def filled(template: Template | None, message: Json) -> str:
         raise GraphError(132015, "Template is paused due to low quality")
     if template.status == "DISABLED":
         raise GraphError(132016, "Template is disabled due to low quality")
+    for part in template.components:
+        if part.get("type") == "BUTTONS":
+            _check_buttons(part, message.get("components", []))
+        elif part.get("type") == "CAROUSEL":
+            _check_cards(part, message)
+    if template.category == "AUTHENTICATION":
+        _check_code(message)
     texts = [_component(part, message) for part in template.components if part.get("type") in {"HEADER", "BODY"}]
     text = "\n".join(text for text in texts if text)
     if len(text) > BODY_MAX + 60:
@@ -38,7 +48,11 @@ def filled(template: Template | None, message: Json) -> str:
 def _component(part: Json, message: Json) -> str:
     kind = str(part["type"])
     given = _parameters(message, kind.lower())
-    if part.get("format", "TEXT") != "TEXT":
+    wanted = str(part.get("format", "TEXT")).lower()
+    if wanted != "text":
+        received = [str(parameter.get("type", "text")) for parameter in given]
+        if received != [wanted]:
+            raise GraphError(132012, f"header: Format mismatch, expected {wanted.upper()}, received {received}")
         return ""
     text = str(part.get("text", ""))
     names = variables(text)
@@ -47,6 +61,51 @@ def _component(part: Json, message: Json) -> str:
         raise GraphError(132000, f"{details} params ({len(names)})")
     values = dict(_named(parameter, names, index) for index, parameter in enumerate(given))
     return VARIABLE.sub(lambda found: values.get(found.group(1), found.group(0)), text)
+
+
+def _check_buttons(part: Json, given: list[Json]) -> None:
+    """Compare the buttons of a message with those of its template: places, kinds, and values that must be there."""
+    buttons = part.get("buttons", [])
+    filled_in = {int(item["index"]) for item in given if str(item.get("type", "")).lower() == "button"}
+    for item in given:
+        if str(item.get("type", "")).lower() != "button":
+            continue
+        index, kind = int(item["index"]), str(item["sub_type"]).lower()
+        if index >= len(buttons):
+            raise GraphError(132012, f"buttons: Button at index {index} does not exist")
+        expected = str(buttons[index].get("type", "")).lower()
+        if KINDS_OF_BUTTONS.get(expected, expected) != kind:
+            raise GraphError(132012, f"buttons: Button at index {index} is of type {expected}, not {kind}")
+    for index, button in enumerate(buttons):
+        needs = variables(str(button.get("url", ""))) or button.get("type") in {"COPY_CODE", "OTP"}
+        if needs and index not in filled_in:
+            raise GraphError(131008, f"buttons: Button at index {index} requires a parameter")
+
+
+def _check_cards(part: Json, message: Json) -> None:
+    cards: list[Json] = next((item["cards"] for item in message.get("components", []) if _is(item, "carousel")), [])
+    wanted = part.get("cards", [])
+    if len(cards) != len(wanted):
+        raise GraphError(132012, f"carousel: {len(wanted)} cards are expected, not {len(cards)}")
+    for card, model in zip(cards, wanted, strict=True):
+        for inside in model.get("components", []):
+            if inside.get("type") in {"HEADER", "BODY"}:
+                _component(inside, card)
+            elif inside.get("type") == "BUTTONS":
+                _check_buttons(inside, card.get("components", []))
+
+
+def _check_code(message: Json) -> None:
+    """Authentication: the code in the body and the same one in the button."""
+    code = str(next(iter(_parameters(message, "body")), {}).get("text", ""))
+    if not 1 <= len(code) <= CODE_MAX:
+        raise GraphError(132012, f"The code must have 1 to {CODE_MAX} characters")
+    if str(next(iter(_parameters(message, "button")), {}).get("text", "")) != code:
+        raise GraphError(131008, "buttons: Button at index 0 of type Url requires the code as its parameter")
+
+
+def _is(component: Json, kind: str) -> bool:
+    return str(component.get("type", "")).lower() == kind
 
 
 def _parameters(message: Json, kind: str) -> list[Json]:

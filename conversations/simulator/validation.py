@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from conversations.simulator import checks, interactive
+from conversations.simulator import checks, components, interactive
 from conversations.simulator.checks import wrong
 from conversations.simulator.config import Json
 from conversations.simulator.errors import GraphError, missing
@@ -70,6 +70,9 @@ def _media(kind: str) -> Callable[[Json], Content]:
             raise wrong(f"{kind} needs exactly one of id and link")
         if media.get("caption") is not None and kind not in WITH_CAPTION:
             raise wrong(f"Caption is not supported for {kind}")
+        if not isinstance(media.get("voice", False), bool) or ("voice" in media and kind != "audio"):
+            raise wrong("voice must be a boolean, and is only supported for audio")
+        checks.optional_text(media, "filename", label="Filename", most=240)
         if media.get("filename") is not None and kind != "document":
             raise wrong("Filename is only supported for document")
         caption = checks.optional_text(media, "caption", label="Caption", most=1024)
@@ -92,6 +95,7 @@ def _location(body: Json) -> Content:
         if not fits:
             raise wrong(f"location.{name} is not valid")
     name = checks.optional_text(location, "name", label="Location name", most=1000)
+    checks.optional_text(location, "address", label="Location address", most=1000)
     return Content("location", name or f"{location['latitude']}, {location['longitude']}")
 
 
@@ -104,12 +108,18 @@ def _contacts(body: Json) -> Content:
         names.append(checks.text(name, "formatted_name", label="Formatted name", most=1024))
         if not any(name.get(key) for key in ("first_name", "last_name", "middle_name", "suffix", "prefix")):
             raise GraphError(131008, "Required parameter is missing: contacts.name.first_name")
+        for phone in contact.get("phones") or []:
+            if not isinstance(phone, dict):
+                raise wrong("contacts.phones must be JSON objects")
+            checks.text(phone, "phone", label="Phone", most=60)
     return Content("contacts", ", ".join(names))
 
 
 def _reaction(body: Json) -> Content:
     reaction = checks.an_object(body, "reaction")
     checks.text(reaction, "message_id", label="reaction.message_id", most=1000)
+    if body.get("context") is not None:
+        raise wrong("context is not supported for reaction")
     return Content("reaction", checks.optional_text(reaction, "emoji", label="Emoji", most=16))
 
 
@@ -124,17 +134,8 @@ def _template(body: Json) -> Content:
     checks.text(language, "code", label="Language code", most=20)
     if language.get("policy", "deterministic") != "deterministic":
         raise wrong("template.language.policy must be deterministic")
-    _check_components(template.get("components", []))
+    components.check(template.get("components", []))
     return Content("template", "")
-
-
-def _check_components(components: Any) -> None:
-    if not isinstance(components, list):
-        raise wrong("template.components must be a JSON array")
-    for component in components:
-        parameters = component.get("parameters", []) if isinstance(component, dict) else None
-        if not isinstance(parameters, list) or not all(isinstance(item, dict) for item in parameters):
-            raise wrong("template.components must be JSON objects with a list of parameters")
 
 
 CHECKS: Final[dict[str, Callable[[Json], Content]]] = {

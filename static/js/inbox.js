@@ -32,9 +32,12 @@ document.addEventListener("scroll", (event) => {
 }, true);
 document.addEventListener("click", (event) => event.target.closest("#newer") && toEnd());
 window.addEventListener("resize", () => stuck && toEnd());
+// Pictures have no height before they are there.
+document.addEventListener("load", (event) => stuck && event.target.closest?.("#timeline") && toEnd(), true);
 
 // --- Opening a thread
 let shown = "";
+const answering = { conversation: "", message: "", text: "", files: [] };
 function opened() {
   const id = openId();
   for (const link of $$(".conv")) {
@@ -49,6 +52,8 @@ function opened() {
   }
   if (stuck) toEnd();
   restoreDrafts();
+  if (answering.conversation !== id) Object.assign(answering, { conversation: id, message: "", text: "", files: [] });
+  showAnswering();
   if (id && Number(thread().dataset.unread) > 0) {
     thread().dataset.unread = 0;
     const row = document.getElementById(`c-${id}`);
@@ -86,6 +91,8 @@ function joinDays() {
 function swapThread(html) {
   const before = new Set($$(".bubble.in", timeline()).map((bubble) => bubble.id));
   const keep = stuck;
+  // Bubbles on their way would be changed into others.
+  for (const bubble of pending.values()) bubble.remove();
   morph("thread", html);
   for (const [key, bubble] of pending) {
     if ($(`[data-client-key="${key}"]`)) forget(key);
@@ -190,6 +197,93 @@ document.addEventListener("input", (event) => {
   measure(field);
 });
 
+// --- What goes with a reply: the message that it answers, files.
+const SIZE_MAX = 100 * 1024 * 1024;
+const TYPING_EVERY = 20_000;
+function showAnswering() {
+  const form = $(".write-reply");
+  if (!form) return;
+  form.elements.reply_to.value = answering.message;
+  $("[data-quoted]", form).hidden = !answering.message;
+  $("[data-quoted-text]", form).textContent = answering.text;
+  const tray = $("[data-tray]", form);
+  tray.hidden = !answering.files.length;
+  tray.replaceChildren(...answering.files.map((one) => one.row));
+}
+function quote(bubble) {
+  answering.message = bubble.id.replace(/^m-/, "");
+  const said = $(".bubble-text, .bubble-file b, .bubble-name", bubble)?.textContent ?? $("img", bubble)?.alt ?? "";
+  answering.text = said.trim().slice(0, 160);
+  showAnswering();
+  setMode("reply");
+}
+function unquote() {
+  Object.assign(answering, { message: "", text: "" });
+  showAnswering();
+}
+const sizes = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+const size = (bytes) => (bytes < 1e6 ? `${sizes.format(bytes / 1024)} KB` : `${sizes.format(bytes / 1024 / 1024)} MB`);
+function attach(files) {
+  for (const file of files) {
+    if (file.size > SIZE_MAX) {
+      toast(words.tooLarge, "error");
+      continue;
+    }
+    const row = $("#attached-template").content.cloneNode(true).firstElementChild;
+    const one = { file, row, picture: "" };
+    $("b", row).textContent = file.name;
+    $("small", row).textContent = size(file.size);
+    $("[data-detach]", row).addEventListener("click", () => {
+      answering.files = answering.files.filter((other) => other !== one);
+      showAnswering();
+    });
+    if (/^image\/(png|jpeg|webp)$/.test(file.type) && file.size < 6e6) {
+      const reader = new FileReader();
+      reader.addEventListener("load", () => {
+        one.picture = reader.result;
+        const picture = $("img", row);
+        picture.src = one.picture;
+        picture.hidden = false;
+        $(".icon", row).setAttribute("hidden", "");
+      });
+      reader.readAsDataURL(file);
+    }
+    answering.files.push(one);
+  }
+  setMode("reply");
+  showAnswering();
+}
+document.addEventListener("change", (event) => {
+  const field = event.target.closest("[data-attach]");
+  if (!field) return;
+  attach([...field.files]);
+  field.value = "";
+});
+document.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (!files.length || !event.target.closest?.("[data-draft=reply]")) return;
+  event.preventDefault();
+  attach(files);
+});
+const overThread = (event) => event.target.closest?.("#thread") && $(".write-reply") && [...(event.dataTransfer?.types ?? [])].includes("Files");
+document.addEventListener("dragover", (event) => overThread(event) && event.preventDefault());
+document.addEventListener("drop", (event) => {
+  if (!overThread(event)) return;
+  event.preventDefault();
+  attach([...event.dataTransfer.files]);
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-unquote]")) unquote();
+  const bubble = event.target.closest("[data-quote]")?.closest(".bubble");
+  if (bubble) quote(bubble);
+});
+let typedAt = 0;
+document.addEventListener("input", (event) => {
+  if (!event.target.closest("[data-draft=reply]") || Date.now() - typedAt < TYPING_EVERY) return;
+  typedAt = Date.now();
+  post(`/inbox/${openId()}/typing/`).catch(() => {});
+});
+
 // --- Writing: the bubble appears at once; the server's own takes its place.
 const pending = new Map();
 const forget = (key) => {
@@ -222,33 +316,60 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const field = $("textarea", form);
   const text = field.value.trim();
-  if (!text) return;
-  const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-  const bubble = $("#pending-template").content.cloneNode(true).firstElementChild;
-  $("[data-text]", bubble).textContent = text;
-  if (form.dataset.write === "note") bubble.className = "bubble note is-pending";
-  const job = { url: form.action, text, key, bubble, mode: form.dataset.write, conversation: openId() };
-  pending.set(key, bubble);
-  timeline().append(bubble);
+  const isReply = form.dataset.write === "reply";
+  const files = isReply ? answering.files : [];
+  if (!text && !files.length) return;
+  const first = { text, file: files[0], replyTo: isReply ? answering.message : "", quoted: isReply ? answering.text : "" };
+  const jobs = [first, ...files.slice(1).map((file) => ({ text: "", file, replyTo: "", quoted: "" }))];
+  if (isReply) {
+    answering.files = [];
+    unquote();
+  }
   localStorage.removeItem(draftKey(field));
   field.value = "";
   measure(field);
+  let before = Promise.resolve();
+  for (const one of jobs) {
+    const job = begin({ ...one, url: form.action, mode: form.dataset.write, conversation: openId() });
+    // In order: a picture that was chosen first arrives first.
+    before = before.then(() => send(job));
+  }
+});
+function begin(job) {
+  job.key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  job.bubble = $("#pending-template").content.cloneNode(true).firstElementChild;
+  $("[data-text]", job.bubble).textContent = job.text;
+  if (job.quoted) {
+    $("[data-quote-line]", job.bubble).textContent = job.quoted;
+    $("[data-quote-line]", job.bubble).hidden = false;
+  }
+  if (job.file) {
+    $("[data-file-line] b", job.bubble).textContent = job.file.file.name;
+    $("[data-file-line]", job.bubble).hidden = false;
+  }
+  if (job.mode === "note") job.bubble.className = "bubble note is-pending";
+  pending.set(job.key, job.bubble);
+  timeline().append(job.bubble);
   toEnd();
-  bubble.addEventListener("click", (click) => {
+  job.bubble.addEventListener("click", (click) => {
     if (click.target.closest("[data-again]")) send(job);
     if (click.target.closest("[data-edit]")) {
       forget(job.key);
       fill(job.mode, job.text);
+      if (job.file) attach([job.file.file]);
     }
   });
-  send(job);
-});
+  return job;
+}
 async function send(job) {
   job.bubble.classList.remove("is-failed");
+  $("[data-file-line] small", job.bubble).hidden = false;
   $(".bubble-problem", job.bubble).hidden = true;
   const body = new FormData();
   body.set("text", job.text);
   body.set("client_key", job.key);
+  if (job.replyTo) body.set("reply_to", job.replyTo);
+  if (job.file) body.set("file", job.file.file);
   let reason = words.lost;
   try {
     const answer = await post(job.url, body);
@@ -267,8 +388,10 @@ async function send(job) {
     // The connection failed: the reason is set already.
   }
   job.bubble.classList.add("is-failed");
+  $("[data-file-line] small", job.bubble).hidden = true;
   $("[data-reason]", job.bubble).textContent = reason;
   $(".bubble-problem", job.bubble).hidden = false;
+  if (stuck) toEnd();
   if (openId() !== job.conversation) toast(reason, "error");
 }
 function said(answer) {
@@ -280,6 +403,8 @@ function said(answer) {
 }
 
 // --- Keys
+let pointed = null;
+document.addEventListener("pointerover", (event) => (pointed = event.target.closest?.(".bubble") ?? null));
 const rows = () => $$("#list .conv");
 function move(step) {
   const all = rows();
@@ -311,7 +436,11 @@ document.addEventListener("keydown", (event) => {
   const acts = {
     j: () => move(1),
     k: () => move(-1),
-    r: () => setMode("reply"),
+    r: () => {
+      const bubble = document.activeElement?.closest?.(".bubble") ?? pointed;
+      if (bubble?.isConnected && $("[data-quote]", bubble)) quote(bubble);
+      else setMode("reply");
+    },
     n: () => setMode("note"),
     a: () => press("take"),
     e: () => press("resolve"),

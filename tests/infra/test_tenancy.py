@@ -26,6 +26,8 @@ NOT_GUARDED = {
 PLATFORM_SCOPES = {
     ("conversations/lanes.py", "find numbers with messages to send"),
     ("conversations/media/fetching.py", "find media to fetch"),
+    ("conversations/media/uploading.py", "find media to upload"),
+    ("conversations/receipts.py", "find receipts to send"),
     ("conversations/sweeping.py", "heal sends whose worker died"),
     ("flows/timers.py", "end expired sessions"),
     ("flows/timers.py", "find organizations with due timers"),

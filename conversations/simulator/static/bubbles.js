@@ -12,6 +12,8 @@ const ICONS = {
   reply: "M10 8L5 12.5 10 17M5.5 12.5H14a5 5 0 015 5V18",
   link: "M14 5h5v5M19 5l-8 8M11 6H6.5A1.5 1.5 0 005 7.5v10A1.5 1.5 0 006.5 19h10a1.5 1.5 0 001.5-1.5V13",
   file: "M7 3.5h7l4 4v13H7zM14 3.5v4h4",
+  place: "M12 21s-6.5-5.6-6.5-11a6.5 6.5 0 0113 0c0 5.4-6.5 11-6.5 11zM12 12.2a2.2 2.2 0 100-4.4 2.2 2.2 0 000 4.4z",
+  person: "M12 11.5a3.8 3.8 0 100-7.6 3.8 3.8 0 000 7.6zM4.8 20.5a7.2 7.2 0 0114.4 0",
 };
 const MARKS = /(\*[^*\n]+\*|_[^_\n]+_|~[^~\n]+~|`[^`\n]+`|https?:\/\/[^\s<>"']+)/g;
 const TAGS = { "*": "strong", _: "em", "~": "s", "`": "code" };
@@ -74,12 +76,60 @@ function quote(data) {
   return element("div", { className: "quote" }, element("b", { textContent: who }), element("span", { textContent: data.text.replace(/[*_~`]([^*_~`\n]+)[*_~`]/g, "$1") }));
 }
 
+const web = (address) => /^https?:\/\//.test(address ?? "");
+const NAMES = { image: "Foto", video: "Vídeo", audio: "Áudio", document: "Documento", sticker: "Figurinha" };
+
+// A file of the business: shown when the simulator has it, named when it lies elsewhere.
+function attached(file) {
+  const name = file.name || NAMES[file.kind] || "Arquivo";
+  const address = file.id ? `/_sim/phone/media?id=${encodeURIComponent(file.id)}` : "";
+  const broken = () => element("div", { className: "media" }, icon("file"), name);
+  if (!address) {
+    const link = web(file.link) ? element("a", { href: file.link, target: "_blank", rel: "noopener noreferrer", textContent: name }) : name;
+    return element("div", { className: "media" }, icon("file"), link);
+  }
+  let made;
+  if (file.kind === "image" || file.kind === "sticker") made = element("img", { className: `picture is-${file.kind}`, src: address, alt: name });
+  else if (file.kind === "video") made = element("video", { className: "picture", src: address, controls: true, preload: "metadata" });
+  else if (file.kind === "audio") made = element("audio", { className: "sound", src: address, controls: true, preload: "metadata", ariaLabel: file.voice ? "Mensagem de voz" : name });
+  else return element("a", { className: "media", href: address, download: name }, icon("file"), name);
+  made.addEventListener("error", () => made.replaceWith(broken()), { once: true });
+  return made;
+}
+
+function place({ latitude, longitude, name, address }) {
+  const href = `https://www.google.com/maps/search/?api=1&query=${encodeURIComponent(`${latitude},${longitude}`)}`;
+  const words = element("span", {}, element("b", { textContent: name || "Localização" }), element("small", { textContent: address || `${latitude}, ${longitude}` }));
+  return element("a", { className: "media", href, target: "_blank", rel: "noopener noreferrer" }, icon("place"), words);
+}
+
+function person({ name, phones }) {
+  const words = element("span", {}, element("b", { textContent: name }), element("small", { textContent: phones.join(", ") }));
+  return element("div", { className: "media" }, icon("person"), words);
+}
+
+function pieces(bubble) {
+  if (bubble.file) return [attached(bubble.file)];
+  if (bubble.place) return [place(bubble.place)];
+  if (bubble.people) return bubble.people.map(person);
+  return bubble.media ? [element("div", { className: "media" }, icon("file"), bubble.media)] : [];
+}
+
+// The text of a place or a card is in its piece already.
+const words = (bubble) => (bubble.place || bubble.people ? "" : bubble.text);
+
+function cards(bubble, on) {
+  if (!bubble.cards?.length) return null;
+  return element("div", { className: "cards" }, ...bubble.cards.map((card) =>
+    element("div", { className: "card" }, ...pieces(card), card.text ? element("div", { className: "text", textContent: card.text }) : null, actions({ ...card, id: bubble.id }, on))));
+}
+
 function inside(bubble) {
   const parts = [];
   if (bubble.quote) parts.push(quote(bubble.quote));
   if (bubble.header) parts.push(element("span", { className: "head", textContent: bubble.header }));
-  if (bubble.media) parts.push(element("div", { className: "media" }, icon("file"), bubble.media));
-  if (bubble.text) parts.push(element("div", { className: "text" }, ...formatted(bubble.text)));
+  parts.push(...pieces(bubble));
+  if (words(bubble)) parts.push(element("div", { className: "text" }, ...formatted(words(bubble))));
   if (bubble.footer) parts.push(element("span", { className: "foot", textContent: bubble.footer }));
   return parts;
 }
@@ -95,9 +145,9 @@ function actions(bubble, on) {
     open.addEventListener("click", () => on.open(bubble));
     made.push(open);
   }
-  if (bubble.link && /^https?:\/\//.test(bubble.link.url)) {
-    const { url, title } = bubble.link;
-    made.push(element("a", { href: url, target: "_blank", rel: "noopener noreferrer", className: "action" }, icon("link"), title));
+  for (const { url, title } of [...(bubble.link ? [bubble.link] : []), ...(bubble.links ?? [])]) {
+    if (web(url)) made.push(element("a", { href: url, target: "_blank", rel: "noopener noreferrer", className: "action" }, icon("link"), title));
+    else if (!url) made.push(element("span", { className: "action" }, title));
   }
   return made.length ? element("div", { className: "actions" }, ...made) : null;
 }
@@ -123,5 +173,5 @@ export function row(bubble, { first, on }) {
   const body = element("div", { className: "bubble", dataset: { testid: outgoing ? "bubble-out" : "bubble-in", tick: bubble.tick ?? "" } }, ...inside(bubble), meta);
   const className = `row ${outgoing ? "is-out" : "is-in"} ${first ? "is-first" : ""}`;
   const reaction = bubble.reaction ? element("span", { className: "reaction", textContent: bubble.reaction }) : null;
-  return element("div", { className, dataset: { id: bubble.id } }, body, reaction, outgoing ? null : actions(bubble, on), problem(bubble, on));
+  return element("div", { className, dataset: { id: bubble.id } }, body, reaction, outgoing ? null : actions(bubble, on), cards(bubble, on), problem(bubble, on));
 }

@@ -178,7 +178,7 @@ function again(bubble) {
 }
 
 function tap(bubble, id) {
-  const options = [...(bubble.buttons ?? []), ...(bubble.list?.sections ?? []).flatMap((section) => section.rows)];
+  const options = [...(bubble.buttons ?? []), ...(bubble.cards ?? []).flatMap((card) => card.buttons), ...(bubble.list?.sections ?? []).flatMap((section) => section.rows)];
   const title = options.find((option) => option.id === id)?.title ?? "";
   closeSheet();
   say({ tap: id, of: bubble.id }, { text: title, quote: { side: "in", text: bubble.text } });

@@ -123,7 +123,7 @@ class Shown:
 def ready(message: content.Content, options: Sequence[Option]) -> Shown:
     """Return a menu with what is to be remembered of it."""
     stored = [{"id": option_id, "title": title, "value": value} for option_id, title, value in options]
-    return Shown(message, stored, message.to_json())
+    return Shown(message, stored, message.as_dict())
 
 
 def show(work: Work, menu: Shown) -> None:
@@ -133,7 +133,7 @@ def show(work: Work, menu: Shown) -> None:
     work.send(menu.content)
     for effect in reversed(effects):
         if isinstance(effect, Send):
-            question["menu"] = menu.stored if effect.content is menu.content else effect.content.to_json()
+            question["menu"] = menu.stored if effect.content is menu.content else effect.content.as_dict()
             return
 
 
@@ -164,7 +164,7 @@ def show_again(work: Work) -> None:
     """Send the menu of this visit once more."""
     shown_again = work.question.get("menu")
     if isinstance(shown_again, Mapping):
-        work.send(content.from_json(shown_again))
+        work.send(content.parse(shown_again))
 
 
 def complaint(work: Work, own: Wording, key: str, **values: object) -> str:

@@ -125,7 +125,7 @@ def test_buttons_show_their_titles(thread: Conversation) -> None:
     content = Buttons(body="Qual?", buttons=(Button(id="1", title="Sim"), Button(id="2", title="Não")))
     message = make.message(
         thread, "Qual?", direction="outbound", sender_type="bot", status="sent", dispatch_state="accepted",
-        content=content.to_json(),
+        content=content.as_dict(),
     )  # fmt: skip
 
     assert thread_page.bubble(message).options == ["Sim", "Não"]

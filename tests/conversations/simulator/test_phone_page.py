@@ -6,8 +6,12 @@ import json
 import re
 from typing import Any
 
+import aiohttp
+import pytest
+
 from conversations.simulator import phone
-from tests.conversations.simulator.conftest import ANA, NUMBER, World
+from conversations.simulator.model import Template
+from tests.conversations.simulator.conftest import ANA, NUMBER, WABA, World
 
 LISTED = {
     "type": "list",
@@ -134,3 +138,119 @@ async def test_events_are_streamed_as_they_happen(world: World) -> None:
     assert [event["event"] for event in events] == ["bubble", "mark"]
     assert events[0]["as"] == who
     assert events[0]["bubble"]["text"] == "ao vivo"
+
+
+async def delivered(world: World, who: str, **body: Any) -> dict[str, Any]:
+    """Send something to the person and return its bubble."""
+    status, answer = await world.send(**body)
+    assert status == 200, answer
+    await world.advance(2)
+    return (await chat(world, who))[-1]
+
+
+async def upload(world: World, content: bytes, mime: str) -> str:
+    form = aiohttp.FormData()
+    form.add_field("messaging_product", "whatsapp")
+    form.add_field("type", mime)
+    form.add_field("file", content, filename="a", content_type=mime)
+    _, answer = await world.call("POST", f"/v25.0/{NUMBER}/media", data=form)
+    media_id: str = answer["id"]
+    return media_id
+
+
+async def test_files_of_the_business_can_be_seen_and_nothing_of_them_runs(world: World) -> None:
+    who = await person(world)
+    picture, text = await upload(world, b"\x89PNG", "image/png"), await upload(world, b"<script>", "text/plain")
+    bubble = await delivered(world, who, type="image", image={"id": picture, "caption": "A sala"})
+    named = await delivered(world, who, type="document", document={"link": "https://a.b/c.pdf", "filename": "c.pdf"})
+
+    assert (bubble["file"]["id"], bubble["text"]) == (picture, "A sala")
+    assert (named["file"]["link"], named["file"]["name"]) == ("https://a.b/c.pdf", "c.pdf")
+    for media_id, kind, disposition in ((picture, "image/png", None), (text, "application/octet-stream", "attachment")):
+        async with world.session.get(f"{world.base}/_sim/phone/media?id={media_id}") as response:
+            assert (response.status, response.content_type) == (200, kind)
+            assert response.headers.get("Content-Disposition") == disposition
+            assert "sandbox" in response.headers["Content-Security-Policy"]
+
+
+async def test_places_and_people_are_shown(world: World) -> None:
+    who = await person(world)
+    place = {"latitude": "-23.5", "longitude": "-46.6", "name": "Polo", "address": "Rua A"}
+    card = [{"name": {"formatted_name": "Bia", "first_name": "Bia"}, "phones": [{"phone": "+55 11 90000-0002"}]}]
+
+    assert (await delivered(world, who, type="location", location=place))["place"] == place
+    shown = await delivered(world, who, type="contacts", contacts=card)
+    assert shown["people"] == [{"name": "Bia", "phones": ["+55 11 90000-0002"]}]
+
+
+async def test_a_reaction_is_shown_on_its_bubble_and_a_reply_above_its_own(world: World) -> None:
+    who = await person(world)
+    _, said = await say(world, who, text="Quanto custa?")
+    quoting = await delivered(world, who, type="text", text={"body": "R$ 50"}, context={"message_id": said["id"]})
+    await world.send(type="reaction", reaction={"message_id": said["id"], "emoji": "👍"})
+    await world.advance(2)
+
+    assert quoting["quote"]["text"] == "Quanto custa?"
+    assert (await chat(world, who))[0]["reaction"] == "👍"
+
+
+@pytest.mark.parametrize(
+    ("interactive", "answer"),
+    [
+        (
+            {
+                "type": "location_request_message",
+                "body": {"text": "Onde?"},
+                "action": {"name": "send_location"},
+            },
+            "location",
+        ),
+        (
+            {
+                "type": "flow",
+                "body": {"text": "Dados"},
+                "action": {
+                    "name": "flow",
+                    "parameters": {"flow_message_version": "3", "flow_id": "1", "flow_cta": "Abrir", "flow_token": "t"},
+                },
+            },
+            "interactive",
+        ),
+    ],
+)
+async def test_places_and_forms_that_are_asked_for_can_be_given(
+    world: World, interactive: dict[str, Any], answer: str
+) -> None:
+    who = await person(world)
+    bubble = await delivered(world, who, type="interactive", interactive=interactive)
+
+    status, _ = await say(world, who, tap=bubble["buttons"][0]["id"], of=bubble["id"])
+    await world.advance(2)
+
+    assert status == 201
+    assert world.business.messages()[-1]["type"] == answer
+
+
+async def test_a_template_shows_the_titles_of_its_buttons(world: World) -> None:
+    who = await person(world)
+    components: list[dict[str, Any]] = [
+        {"type": "BODY", "text": "Vence hoje."},
+        {"type": "FOOTER", "text": "Polo"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "QUICK_REPLY", "text": "Já paguei"},
+                {"type": "URL", "text": "Pagar", "url": "https://example.org/{{1}}"},
+            ],
+        },
+    ]
+    world.server.sim.world.add_template(Template(id="799", waba=WABA, name="conta", components=components))
+    parameters = [{"type": "text", "text": "inv/88"}]
+    button = {"type": "button", "sub_type": "url", "index": "1", "parameters": parameters}
+    message = {"name": "conta", "language": {"code": "pt_BR"}, "components": [button]}
+
+    bubble = await delivered(world, who, type="template", template=message)
+
+    assert (bubble["text"], bubble["footer"]) == ("Vence hoje.", "Polo")
+    assert [one["title"] for one in bubble["buttons"]] == ["Já paguei"]
+    assert bubble["links"] == [{"title": "Pagar", "url": "https://example.org/inv/88"}]
