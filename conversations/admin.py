@@ -31,10 +31,13 @@ from conversations.models import (
     Queue,
     SharedFile,
     Tag,
+    TemplateSync,
     UnhandledMessage,
     WebhookEvent,
     WebhookItem,
     WhatsAppNumber,
+    WhatsAppTemplate,
+    WhatsAppTemplateEvent,
 )
 from pytake.accounts import audit, permissions
 from pytake.infra import tenancy
@@ -55,6 +58,9 @@ for _model, _view, _change in (
     ("unhandledmessage", "jobs.manage", "jobs.manage"),
     ("webhookevent", "jobs.manage", "jobs.manage"),
     ("webhookitem", "jobs.manage", "jobs.manage"),
+    ("whatsapptemplate", "templates.view", "templates.manage"),
+    ("whatsapptemplateevent", "templates.view", "templates.manage"),
+    ("templatesync", "templates.view", "templates.manage"),
     ("department", "queues.view", "queues.manage"),
     ("departmentmember", "queues.view", "queues.manage"),
     ("queue", "queues.view", "queues.manage"),
@@ -352,3 +358,28 @@ class MediaUploadAdmin(LongListAdmin):
     list_filter = ("state",)
     list_select_related = ("file", "number")
     search_fields = ("file__filename",)
+
+
+@admin.register(WhatsAppTemplate)
+class WhatsAppTemplateAdmin(ReadOnlyAdmin):
+    """Message templates; their own pages write and submit them."""
+
+    list_display = ("name", "language", "category", "status", "quality_score", "account_id", "last_synced_at")
+    list_filter = ("status", "category", "quality_score")
+    search_fields = ("name", "meta_template_id")
+
+
+@admin.register(WhatsAppTemplateEvent)
+class WhatsAppTemplateEventAdmin(LongListAdmin):
+    """What happened to templates."""
+
+    list_display = ("occurred_at", "template", "kind", "old", "new", "source", "told_at")
+    list_filter = ("kind", "source")
+    list_select_related = ("template",)
+
+
+@admin.register(TemplateSync)
+class TemplateSyncAdmin(ReadOnlyAdmin):
+    """How far reading the templates of each account has come, and why it stopped."""
+
+    list_display = ("account_id", "finished_at", "due_at", "seen", "error_code", "error_detail")

@@ -35,10 +35,10 @@ class Claimed:
     sequence: int
     created_at: datetime
     window_expires_at: datetime | None
-    # The provider's id of the message that this one answers; empty without one.
-    reply_to: str
     # Why the contact must not get it any more; empty when it may leave.
     refusal: str
+    # The provider's id of the message that this one answers; empty without one.
+    reply_to: str = ""
     sender_type: str = ""
     # Whose rate it shares with others (a campaign); empty for none.
     scope: str = ""
@@ -104,9 +104,9 @@ WHERE message.id = mine.id AND conversation.id = message.conversation_id AND con
 RETURNING message.id, message.organization_id, message.conversation_id, message.contact_id, message.content::text,
     message.address_kind, message.address_value, message.attempts, message.priority, message.sequence,
     message.created_at, conversation.window_expires_at,
-    CASE WHEN message.reply_to_id IS NULL THEN '' ELSE coalesce(
+    {rules.REFUSAL_SQL}, CASE WHEN message.reply_to_id IS NULL THEN '' ELSE coalesce(
         (SELECT whatsapp_message_id FROM conversations_message quoted WHERE quoted.id = message.reply_to_id), '') END,
-    {rules.REFUSAL_SQL}, message.sender_type, coalesce(message.extra ->> 'scope', ''), message.not_before IS NOT NULL
+    message.sender_type, coalesce(message.extra ->> 'scope', ''), message.not_before IS NOT NULL
 """
 
 

@@ -30,6 +30,7 @@ from conversations.consent import preferences
 from conversations.contacts import Sender
 from conversations.inbound_items import Entry
 from conversations.media import arriving
+from conversations.message_templates import arrivals as template_notices
 from conversations.models import (
     Contact,
     Conversation,
@@ -208,6 +209,9 @@ def _write(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) 
         aside += _messages(number, [entry for entry in entries if entry.item.kind == "message"], now=now)
         aside += preferences.apply(number, [entry for entry in entries if entry.item.kind == "preference"], now=now)
         aside += _statuses(number, [entry for entry in entries if entry.item.kind == "status"], now=now)
+    aside += template_notices.apply(
+        [entry for entry in work if entry.item.kind == "template" and entry.number], now=now
+    )
     inbound_items.set_aside(aside, organization_id, now=now, state=WebhookItem.State.PARKED, error="")
 
 

@@ -31,11 +31,12 @@ def of_delivery(
     covered = set(delivery.verified_number_ids)
     elsewhere = set(delivery.headers.get("elsewhere", ()))
     is_first = delivery.headers.get("first", True)
+    accounts = {row.whatsapp_business_account_id: row for row in numbers.values() if str(row.pk) in covered}
     for item in items:
-        number = numbers.get(item.phone_number_id)
+        number = accounts.get(item.account_id) if item.account_id else numbers.get(item.phone_number_id)
         if number is not None and str(number.pk) in covered:
             yield Entry(item, delivery.pk, number)
-        elif is_first and item.phone_number_id not in elsewhere:
+        elif is_first and item.phone_number_id not in elsewhere and item.account_id not in elsewhere:
             yield Entry(item, delivery.pk, None)
 
 

@@ -31,6 +31,7 @@ class Receiver:
     id: uuid.UUID
     organization_id: uuid.UUID
     app_secrets: tuple[bytes, ...]
+    account_id: str = ""
 
 
 # By the provider's id: when it was read, and what it was.
@@ -102,7 +103,9 @@ def access_token(number: WhatsAppNumber) -> str:
 def verify_tokens() -> list[str]:
     """Return the verify tokens of all active numbers (handshakes are rare)."""
     rows = _platform_rows("verify_token_envelope <> ''", [])
-    return _opened((envelope, context(organization_id, "verify_token")) for _, organization_id, _, _, envelope in rows)
+    return _opened(
+        (envelope, context(organization_id, "verify_token")) for _, organization_id, _, _, envelope, _ in rows
+    )
 
 
 def receivers(phone_number_ids: Iterable[str], *, max_age_s: float = CACHE_S) -> dict[str, Receiver]:
@@ -149,15 +152,16 @@ def _load(phone_number_ids: list[str]) -> None:
         _cache[key] = (read_at, found.get(key))
 
 
-def _platform_rows(condition: str, values: list[Any]) -> list[tuple[uuid.UUID, uuid.UUID, str, list[str], str]]:
+def _platform_rows(condition: str, values: list[Any]) -> list[tuple[uuid.UUID, uuid.UUID, str, list[str], str, str]]:
     with tenancy.platform_scope("find numbers by the provider's id"), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, organization_id, phone_number_id, app_secret_envelopes, verify_token_envelope "
+            "SELECT id, organization_id, phone_number_id, app_secret_envelopes, verify_token_envelope, "
+            "whatsapp_business_account_id "
             "FROM conversations_whatsappnumber WHERE is_active AND deleted_at IS NULL AND " + condition,
             values,
         )
         return [
-            (row[0], row[1], row[2], row[3] if isinstance(row[3], list) else json.loads(row[3]), row[4])
+            (row[0], row[1], row[2], row[3] if isinstance(row[3], list) else json.loads(row[3]), row[4], row[5])
             for row in cursor.fetchall()
         ]
 
@@ -173,10 +177,10 @@ def all_receivers() -> list[Receiver]:
     return found
 
 
-def _receiver(row: tuple[uuid.UUID, uuid.UUID, str, list[str], str]) -> Receiver:
-    number_id, organization_id, _, envelopes, _ = row
+def _receiver(row: tuple[uuid.UUID, uuid.UUID, str, list[str], str, str]) -> Receiver:
+    number_id, organization_id, _, envelopes, _, account_id = row
     secrets = _opened((envelope, context(organization_id, "app_secret")) for envelope in envelopes)
-    return Receiver(number_id, organization_id, tuple(secret.encode() for secret in secrets))
+    return Receiver(number_id, organization_id, tuple(secret.encode() for secret in secrets), account_id)
 
 
 def _opened(envelopes: Iterable[tuple[str, str]]) -> list[str]:

@@ -22,6 +22,12 @@ KNOWN_TYPES: Final = frozenset(
 )  # fmt: skip
 # They neither open a service window nor wake a bot.
 SILENT_TYPES: Final = frozenset({"reaction", "system", "edit", "revoke"})
+TEMPLATE_FIELDS: Final = frozenset(
+    {
+        "message_template_status_update", "message_template_quality_update", "message_template_components_update",
+        "template_category_update",
+    }
+)  # fmt: skip
 MEDIA: Final = frozenset({"image", "video", "audio", "document", "sticker"})
 
 
@@ -36,6 +42,8 @@ class Item:
     kind: str
     phone_number_id: str
     payload: dict[str, Any]
+    # Of the business account; known for notices that concern no number.
+    account_id: str = ""
     contact: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,7 +92,17 @@ def _items(body: dict[str, Any]) -> Iterator[Item]:
             yield Item(kind="other", phone_number_id="", payload={"entry": entry})
             continue
         for change in changes:
-            yield from _of_change(change)
+            if isinstance(change, dict) and change.get("field") in TEMPLATE_FIELDS:
+                yield _of_template(change, entry)
+            else:
+                yield from _of_change(change)
+
+
+def _of_template(change: dict[str, Any], entry: dict[str, Any]) -> Item:
+    """Give a notice about a template. Its time belongs to it: the same may happen twice."""
+    payload = {"field": change["field"], "value": change.get("value"), "time": entry.get("time")}
+    kind = "template" if isinstance(change.get("value"), dict) else "other"
+    return Item(kind=kind, phone_number_id="", payload=payload, account_id=str(entry.get("id") or ""))
 
 
 def _of_change(change: Any) -> Iterator[Item]:

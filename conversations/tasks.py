@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from conversations import handling, inbound, lanes, outbound, receipts, sweeping
 from conversations.media import fetching, uploading
+from conversations.message_templates import notices, sync
 from pytake.infra.nudge import nudge
 
 BUDGET: Final = timedelta(seconds=20)
@@ -70,3 +71,15 @@ def upload_media(**_: Any) -> None:
 def send_receipts(**_: Any) -> None:
     """Tell people that their messages were read."""
     receipts.send_waiting(until=timezone.now() + BUDGET, clock=timezone.now)
+
+
+@shared_task(name="conversations.sync_templates")
+def sync_templates(**_: Any) -> None:
+    """Read templates of accounts that are due."""
+    sync.run_due(until=timezone.now() + BUDGET, clock=timezone.now)
+
+
+@shared_task(name="conversations.tell_of_templates")
+def tell_of_templates(**_: Any) -> None:
+    """Mail administrators what happened to templates."""
+    notices.tell_waiting(now=timezone.now())

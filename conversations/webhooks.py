@@ -31,6 +31,9 @@ RECEIVED: Final = b'{"status": "received"}'
 _TASK: Final = "conversations.process_webhooks"
 _DELAYED_EVERY_S: Final = 1.0
 _PHONE_ID: Final = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,32})"')
+# Notices about templates name only the business account, as the id of their entry.
+_TEMPLATE_FIELD: Final = re.compile(rb'"field"\s*:\s*"(?:message_template_|template_category_)')
+_ENTRY_ID: Final = re.compile(rb'"id"\s*:\s*"(\d{5,32})"')
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 # Anybody may post, so what a forged body costs is bounded: how many numbers are looked up (the provider sends at most
 # 1,000 updates at once), and how much is hashed when every secret of ours is tried.
@@ -120,12 +123,12 @@ def judge(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> list[Deliv
     """Return the rows of a genuine delivery, one for each organization that it is for. Raises RefusedError."""
     ids = _ids(raw)
     known = numbers.receivers(ids) if ids else {}
-    verified = _verified(raw, digest, _candidates(ids, known, len(raw)))
+    verified = _verified(raw, digest, _candidates(raw, ids, known))
     if not verified and ids:
         again = numbers.receivers(ids, max_age_s=_REREAD_AFTER_S)
         if again != known:
             known = again
-            verified = _verified(raw, digest, _candidates(ids, known, len(raw)))
+            verified = _verified(raw, digest, _candidates(raw, ids, known))
     if not verified:
         raise RefusedError(401, "WEBHOOK_INVALID_SIGNATURE")
     return _deliveries(raw, verified, known, agent, now)
@@ -133,7 +136,7 @@ def judge(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> list[Deliv
 
 def judge_at_once(raw: bytes, *, digest: bytes, agent: str, now: datetime) -> list[Delivery] | None:
     """As `judge`, when that takes neither the database nor long hashing; None when it does, or nothing fits."""
-    if len(raw) > _QUICK_BYTES:
+    if len(raw) > _QUICK_BYTES or _names_accounts(raw):
         return None
     ids = _ids(raw)
     known = numbers.remembered(ids)
@@ -198,13 +201,15 @@ def _deliveries(
     """Return one row, or one for each organization when the numbers of one app belong to several."""
     headers: dict[str, Any] = {"user-agent": agent.replace("\0", "")}
     owners = dict.fromkeys(receiver.organization_id for receiver in verified)
-    if len(owners) == 1 or not known:
+    if len(owners) == 1 or not (known or _of_accounts(raw)):
         return [_delivery(raw, verified, headers, now)]
     rows = []
     for owner in owners:
         own = [receiver for receiver in verified if receiver.organization_id == owner]
         others = {receiver.id for receiver in verified if receiver.organization_id != owner}
-        elsewhere = [key for key, receiver in known.items() if receiver.id in others]
+        accounts = {receiver.account_id for receiver in verified if receiver.id in others}
+        accounts -= {"", *(receiver.account_id for receiver in own)}
+        elsewhere = [*(key for key, receiver in known.items() if receiver.id in others), *sorted(accounts)]
         shared = {**headers, "first": owner == verified[0].organization_id, "elsewhere": elsewhere}
         rows.append(_delivery(raw, own, shared, now))
     return rows
@@ -220,12 +225,13 @@ def _ids(raw: bytes) -> list[str]:
     return list(islice(dict.fromkeys(match.decode() for match in _PHONE_ID.findall(raw)), _NAMED_MAX))
 
 
-def _candidates(ids: Sequence[str], known: Mapping[str, Receiver], length: int) -> Sequence[Receiver]:
+def _candidates(raw: bytes, ids: Sequence[str], known: Mapping[str, Receiver]) -> Sequence[Receiver]:
     """Return the numbers whose secrets may have signed the body."""
-    if known:
-        return [known[key] for key in ids if key in known]
+    named = [*(known[key] for key in ids if key in known), *_of_accounts(raw)]
+    if named:
+        return list({receiver.id: receiver for receiver in named}.values())
     # No number of ours is named (account events, rubbish): any of our app secrets may have signed it.
-    return _affordable(numbers.all_receivers(), length)
+    return _affordable(numbers.all_receivers(), len(raw))
 
 
 def _verified(raw: bytes, digest: bytes, candidates: Iterable[Receiver]) -> list[Receiver]:
@@ -239,6 +245,18 @@ def _verified(raw: bytes, digest: bytes, candidates: Iterable[Receiver]) -> list
         if any(fits[secret] for secret in receiver.app_secrets):
             found.append(receiver)
     return found
+
+
+def _names_accounts(raw: bytes) -> bool:
+    return b"template_" in raw and _TEMPLATE_FIELD.search(raw) is not None
+
+
+def _of_accounts(raw: bytes) -> list[Receiver]:
+    """Return the numbers of the business accounts whose templates the body is about."""
+    if not _names_accounts(raw):
+        return []
+    named = {match.decode() for match in islice(_ENTRY_ID.findall(raw), _NAMED_MAX)}
+    return list(_affordable([row for row in numbers.all_receivers() if row.account_id in named], len(raw)))
 
 
 def _affordable(receivers: Sequence[Receiver], length: int) -> Sequence[Receiver]:

@@ -21,6 +21,7 @@ _WEAK_MARKS: Final = ("django-insecure", "change-me", "changeme", "example", "re
 def handlers_resolve(**_: Any) -> list[CheckMessage]:
     """E001: every function that settings name exists."""
     names = [(name, "INBOUND_HANDLERS") for name in settings.INBOUND_HANDLERS]
+    names += [(name, "TEMPLATE_USES") for name in settings.TEMPLATE_USES]
     singles = (
         "AUDIT_RECORDER",
         "AGENT_TOOK_THREAD",

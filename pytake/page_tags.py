@@ -33,6 +33,7 @@ PLACES: Final = (
     Place(_("Home"), "house", "analytics:home", "conversations.view"),
     Place(_("Inbox"), "inbox", "inbox:inbox", "conversations.view"),
     Place(_("Contacts"), "users", "inbox:contacts", "contacts.view"),
+    Place(_("Templates"), "message-square-text", "message_templates:list", "templates.view"),
     Place(_("Flows"), "workflow", "flows:list", "chatbots.view"),
     Place(_("Admin"), "settings", "admin:index", ""),
 )

@@ -390,6 +390,8 @@ THREAD_ENDED = "flows.sessions.end_with_thread"
 SESSION_OFFERS = "flows.sessions.offering"
 # Called when contacts want no automatic messages any more (ids of contacts, now=…).
 CONTACTS_OPTED_OUT = "flows.sessions.end_for_opt_out"
+# Who is asked where a message template is used: called with (name, language) inside the organization's context.
+TEMPLATE_USES = ["flows.template_uses.find"]
 # Who may hear a kind of realtime room: called with (user, key) inside the organization's context.
 REALTIME_ROOMS = {
     "conversation": "conversations.room_access.may_hear_thread",

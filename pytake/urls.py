@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("inbox/", include("conversations.inbox.urls")),
+    path("templates/", include("conversations.message_templates.urls")),
     path("flows/", include("flows.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/metrics", monitoring.prometheus, name="metrics"),

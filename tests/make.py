@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from conversations.models import Contact, Conversation, Department, MediaFile, Message, WhatsAppNumber
+from conversations.models import Contact, Conversation, Department, MediaFile, Message, WhatsAppNumber, WhatsAppTemplate
 from flows.models import Chatbot, Flow
 from pytake.accounts.models import Organization, User
 from tests import factories
@@ -77,6 +77,15 @@ def media(message: Message, **fields: Any) -> MediaFile:
     row: MediaFile = MediaFile.objects.create(
         organization=message.organization, message=message, number=message.number, **values
     )
+    return row
+
+
+def template(organization: Organization, *, body: str = "Até amanhã!", **fields: Any) -> WhatsAppTemplate:
+    """A message template that WhatsApp approved."""
+    values = {"account_id": "200000000000001", "name": "lembrete", "category": "UTILITY", "status": "APPROVED"}
+    row = WhatsAppTemplate(organization=organization, **{**values, "meta_template_id": "5", **fields})
+    row.set_components([{"type": "BODY", "text": body}])
+    row.save()
     return row
 
 

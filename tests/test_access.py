@@ -52,6 +52,7 @@ KEYS_OF_PAGES = {
     "/inbox/media/": "conversations.Message",
     "/inbox/": "conversations.Conversation",
     "/flows/": "flows.Flow",
+    "/templates/": "conversations.WhatsAppTemplate",
 }
 # Parameters that are not keys of rows.
 PLAIN: dict[str, tuple[str, ...]] = {
@@ -123,6 +124,7 @@ class Rows:
         make.media(make.message(conversation, text=MARKER), filename=MARKER)
         make.department(organization, name=MARKER)
         make.flow(make.chatbot(organization, name=MARKER), name=MARKER)
+        make.template(organization, name="segredo7f3a", body=MARKER)
         ApiToken.objects.create(
             organization=organization, name=MARKER, prefix="abc", token_hash="x" * 64, created_by=owner
         )
@@ -147,7 +149,14 @@ class Rows:
     def named(self, parameter: str) -> str | None:
         """Return the key of the model that `<model>_id` or `<model>` names."""
         word = parameter.removesuffix("_id").removesuffix("_pk").replace("_", "")
-        aliases = {"agent": "user", "member": "user", "session": "conversationstate", "version": "flowversion"}
+        aliases = {
+            "number": "whatsappnumber",
+            "template": "whatsapptemplate",
+            "agent": "user",
+            "member": "user",
+            "session": "conversationstate",
+            "version": "flowversion",
+        }
         for model, row in self.by_model.items():
             if model._meta.model_name == aliases.get(word, word):
                 return str(row.pk)

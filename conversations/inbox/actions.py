@@ -175,6 +175,7 @@ class State:
     can_hand_back: bool
     can_write: bool
     can_reopen: bool
+    can_send_template: bool
     blocked: str
 
 
@@ -199,8 +200,16 @@ def state(row: Conversation, user: User, *, now: datetime) -> State:
         can_hand_back=may and live and not (row.status == _S.OPEN and row.is_bot_active),
         can_write=not blocked,
         can_reopen=may and not live and ended is not None and now - ended <= timedelta(hours=threads.REOPEN_HOURS),
+        can_send_template=may_send_template(row, user),
         blocked=blocked,
     )
+
+
+def may_send_template(row: Conversation, user: User) -> bool:
+    """Return whether this person may send a template: that needs no open window, only a live thread of theirs."""
+    is_others = row.status == _S.ACTIVE and row.current_agent_id not in {None, user.pk}
+    official = row.number.connection_type == row.number.ConnectionType.OFFICIAL
+    return official and row.status in LIVE and not is_others and user.can("conversations.reply")
 
 
 def _blocked(row: Conversation, user: User, *, now: datetime) -> str:
@@ -216,7 +225,7 @@ def _blocked(row: Conversation, user: User, *, now: datetime) -> str:
     if window(row, now=now) == "closed":
         return _(
             "The 24-hour window is closed: WhatsApp accepts free text only within 24 hours of the customer's last "
-            "message. You can write again when the customer answers."
+            "message. Send an approved template, or wait until the customer answers."
         )
     return ""
 

@@ -9,6 +9,7 @@ from conversations.models.messages import Message, MessageAttempt, MessageStatus
 from conversations.models.numbers import WhatsAppNumber
 from conversations.models.people import Contact, ContactIdentity, ContactTag, Tag
 from conversations.models.teams import Department, DepartmentMember, Queue
+from conversations.models.templates import TemplateSync, WhatsAppTemplate, WhatsAppTemplateEvent
 from conversations.models.threads import Conversation, ConversationEvent
 from conversations.models.webhooks import WebhookEvent, WebhookItem
 
@@ -32,8 +33,11 @@ __all__ = [
     "SendingLane",
     "SharedFile",
     "Tag",
+    "TemplateSync",
     "UnhandledMessage",
     "WebhookEvent",
     "WebhookItem",
     "WhatsAppNumber",
+    "WhatsAppTemplate",
+    "WhatsAppTemplateEvent",
 ]

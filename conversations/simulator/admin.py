@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import orjson
 from aiohttp import web
 
-from conversations.simulator import inbound, phones, template_api
+from conversations.simulator import inbound, phones, template_life
 from conversations.simulator.config import ConfigError, Json, as_json, merge
 from conversations.simulator.ledger import decode
 from conversations.simulator.simulator import Simulator
@@ -208,7 +208,7 @@ async def _account_event(host: Host, request: web.BaseRequest, object_id: str) -
     if number is not None and data.get("level"):
         number.level = str(data["level"])
     if data.get("field"):
-        template_api.publish(sim, waba_id, str(data["field"]), dict(data.get("value", {})))
+        template_life.publish(sim, waba_id, str(data["field"]), dict(data.get("value", {})))
     return reply({"ok": True})
 
 
@@ -217,9 +217,16 @@ async def _template_event(host: Host, request: web.BaseRequest, object_id: str) 
     template = sim.world.templates.get(object_id)
     if template is None:
         template = next((item for item in sim.world.templates.values() if item.name == object_id), None)
-    if template is None or not data.get("event"):
-        raise ConfigError("a template's id or name, and an event")
-    template_api.happen(sim, template, str(data["event"]), str(data.get("reason", "NONE")))
+    if template is None or not set(data) & {"event", "quality", "category", "feedback"}:
+        raise ConfigError("a template's id or name, and an event, quality, category or feedback")
+    if data.get("category"):
+        template_life.recategorise(sim, template, str(data["category"]))
+    if data.get("quality"):
+        template_life.judge(sim, template, str(data["quality"]))
+    if data.get("feedback") == "bad":
+        template_life.bad_feedback(sim, template)
+    if data.get("event"):
+        template_life.happen(sim, template, str(data["event"]), reason=str(data.get("reason", "NONE")))
     return reply({"ok": True})
 
 

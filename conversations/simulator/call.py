@@ -52,6 +52,19 @@ class Call:
         if permission not in self.token.permissions:
             raise GraphError(10, message="(#10) Application does not have permission for this action")
 
+    def manages(self, waba_id: str, verb: str = "get") -> Waba:
+        """Return the account for a call of management, which are counted; raises GraphError."""
+        self.needs(MANAGEMENT)
+        waba, now = self.waba(waba_id, verb), self.sim.clock.now()
+        most = self.sim.behaviour.limits.management_calls
+        waba.calls = [at for at in waba.calls if at > now - 3600.0] if most else []
+        if most and len(waba.calls) >= most:
+            raise GraphError(
+                80007, message="(#80007) There have been too many calls to this WhatsApp Business account."
+            )
+        waba.calls.append(now)
+        return waba
+
     def answer(self, data: Any, status: int = 200) -> web.Response:
         """Return a JSON answer with the headers of Graph."""
         return answer(data, status=status, version=self.version)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Final, Literal
 
+from conversations.simulator.demo_templates import DEMO_TEMPLATES
+
 Json = dict[str, Any]
 
 BATCH_MODES: Final = ("single", "natural", "max", "mixed")
@@ -93,6 +95,9 @@ class Limits:
     # Users per rolling 24 hours that may be written to outside a service window; 0 is unlimited.
     portfolio_users: int = 0
     portfolio_code: int = 131048
+    # Calls an hour to an account's templates, numbers and subscriptions (0: no limit); templates created an hour.
+    management_calls: int = 5000
+    template_creations: int = 100
     # strict: always checked; known: strangers to the simulator pass; off: never checked.
     window: str = "strict"
 
@@ -107,6 +112,8 @@ class Behaviour:
     disorder: Disorder = field(default_factory=Disorder)
     limits: Limits = field(default_factory=Limits)
     template_review_s: float = 5.0
+    # Templates whose name begins so are rejected.
+    template_reject_prefix: str = "recusar_"
     magic_prefix: str = "5511999999"
 
 
@@ -182,7 +189,15 @@ def demo(*, environment: Mapping[str, str] = os.environ) -> Config:
             }
         ],
         tokens=[{"token": "simulator-access-token", "app": DEMO_APP}],
-        wabas=[{"id": DEMO_WABA, "name": "Clínica Aurora", "portfolio": "800000000000001", "apps": [DEMO_APP]}],
+        wabas=[
+            {
+                "id": DEMO_WABA,
+                "name": "Clínica Aurora",
+                "portfolio": "800000000000001",
+                "apps": [DEMO_APP],
+                "templates": DEMO_TEMPLATES,
+            }
+        ],
         numbers=[{"id": DEMO_NUMBER, "waba": DEMO_WABA, "display": DEMO_DISPLAY, "verified_name": "Clínica Aurora"}],
         users=[*DEMO_PEOPLE],
     )

@@ -23,6 +23,7 @@ TABLE: Final[dict[int, tuple[int, str]]] = {
     2500: (400, "Unknown path components"),
     2635: (400, "You are calling a deprecated version of the API."),
     80007: (400, "Rate limit issues"),
+    80008: (400, "Rate limit issues"),
     130403: (403, "Business has blocked this user"),
     130429: (400, "Rate limit hit"),
     130472: (400, "User's number is part of an experiment"),
@@ -88,6 +89,7 @@ class GraphError(Exception):
         http: int = 0,
         subcode: int = 0,
         kind: str = "OAuthException",
+        user: tuple[str, str] = ("", ""),
     ) -> None:
         super().__init__(code, details)
         self.code = code
@@ -96,6 +98,8 @@ class GraphError(Exception):
         self.http = http
         self.subcode = subcode
         self.kind = kind
+        # Title and text that are meant for people.
+        self.user = user
 
     def status(self, *, throttle_http: int = 400) -> int:
         """Return the HTTP status of the answer."""
@@ -110,6 +114,8 @@ class GraphError(Exception):
         error: dict[str, Any] = {"message": self.message, "type": self.kind, "code": self.code}
         if self.subcode:
             error["error_subcode"] = self.subcode
+        if self.user[1]:
+            error |= {"is_transient": False, "error_user_title": self.user[0], "error_user_msg": self.user[1]}
         if self.details:
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
         error["fbtrace_id"] = trace_id()

@@ -41,6 +41,7 @@ EDGES: Final[dict[tuple[str, str], Endpoint]] = {
     ("GET", "message_templates"): template_api.listed,
     ("POST", "message_templates"): template_api.create,
     ("DELETE", "message_templates"): template_api.delete,
+    ("POST", "unpause"): template_api.unpause,
 }
 
 

@@ -56,6 +56,9 @@ class Waba:
     apps: list[str] = field(default_factory=list)
     overrides: dict[str, Override] = field(default_factory=dict)
     templates: list[Json] = field(default_factory=list)
+    # When templates were created in the last hour, when management was called.
+    creations: list[float] = field(default_factory=list)
+    calls: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +142,11 @@ class Template:
     parameter_format: str = "POSITIONAL"
     components: list[Json] = field(default_factory=list)
     reason: str = "NONE"
+    # Not shown: which review is the last, how often it was paused, when it was first approved and then edited.
+    review: int = 0
+    pauses: int = 0
+    approved_at: float = 0.0
+    edits: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

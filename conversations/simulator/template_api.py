@@ -1,106 +1,94 @@
-"""Management of templates, in the small: list, create with a review after a while, read, edit, delete."""
+"""Management of templates: list with cursors, create with validation and review, read, edit, delete, unpause."""
 
 from __future__ import annotations
 
-import re
+import base64
 from dataclasses import asdict
 from typing import Final
 
 from aiohttp import web
 
-from conversations.simulator import numbers
+from conversations.simulator import numbers, template_life, template_rules
 from conversations.simulator.call import MANAGEMENT, Call
 from conversations.simulator.config import Json
 from conversations.simulator.errors import GraphError, unknown_object
 from conversations.simulator.model import Template
-from conversations.simulator.simulator import Simulator
-from conversations.simulator.updates import Update
+from conversations.simulator.template_rules import LIMIT, NAME_COOLING, NAME_EXISTS, refused
 
-NAME: Final = re.compile(r"[a-z0-9_]{1,512}")
-CATEGORIES: Final = ("MARKETING", "UTILITY", "AUTHENTICATION")
-NAME_EXISTS: Final = 2388024
 FIELDS: Final = ("name", "language", "status", "category", "components", "parameter_format", "quality_score")
+PAGE_MAX: Final = 100
+PER_ACCOUNT: Final = 250
+NAME_BLOCKED_S: Final = 30 * 24 * 3600.0
+DAY_S: Final = 24 * 3600.0
+EDITS_A_MONTH: Final = 10
+EDITABLE: Final = frozenset({"APPROVED", "REJECTED", "PAUSED"})
+_OURS: Final = ("waba", "quality", "reason", "review", "pauses", "approved_at", "edits")
 
 
-def _shown(template: Template) -> Json:
+def _shown(call: Call, template: Template) -> Json:
     data = asdict(template)
-    data["quality_score"] = {"score": data.pop("quality")}
-    data["rejected_reason"] = data.pop("reason")
-    del data["waba"]
-    return data
+    data["quality_score"] = {"score": template.quality, "date": int(call.sim.clock.now())}
+    data["rejected_reason"] = template.reason
+    return {key: value for key, value in data.items() if key not in _OURS}
 
 
 async def listed(call: Call, waba_id: str) -> web.StreamResponse:
     """Answer `GET /{waba_id}/message_templates`, filtered by name, status, language; `limit` and `after` page."""
-    call.needs(MANAGEMENT)
-    call.waba(waba_id)
+    call.manages(waba_id)
     query = call.request.query
     found = [template for template in call.sim.world.templates.values() if template.waba == waba_id]
     for name in ("name", "status", "language", "category"):
         if query.get(name):
             found = [template for template in found if getattr(template, name) == query[name]]
-    after, limit = query.get("after", "0"), query.get("limit", "25")
-    if not (after.isdecimal() and limit.isdecimal()):
-        raise GraphError(131059)
-    start, end = int(after), int(after) + int(limit)
-    rows = [numbers.selected(call, _shown(template), FIELDS) for template in found[start:end]]
-    paging: Json = {"cursors": {"before": str(start), "after": str(end)}}
+    start, limit = _position(query.get("after", "")), query.get("limit", "25")
+    if not limit.isdecimal() or not int(limit) >= 1:
+        raise GraphError(100, message="(#100) Param limit must be a positive integer")
+    end = start + min(int(limit), PAGE_MAX)
+    rows = [numbers.selected(call, _shown(call, template), FIELDS) for template in found[start:end]]
+    if not rows:
+        return call.answer({"data": []})
+    paging: Json = {"cursors": {"before": _cursor(start), "after": _cursor(end)}}
     if end < len(found):
-        paging["next"] = f"{call.request.scheme}://{call.request.host}{call.request.path}?after={end}&limit={limit}"
+        url = call.request.url.update_query(after=_cursor(end), limit=limit)
+        paging["next"] = str(url)
     return call.answer({"data": rows, "paging": paging})
 
 
+def _cursor(position: int) -> str:
+    return base64.b64encode(f"sim:{position}".encode()).decode()
+
+
+def _position(cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        kind, _, position = base64.b64decode(cursor, validate=True).decode().partition(":")
+        if kind == "sim":
+            return int(position)
+    except ValueError:
+        pass
+    raise GraphError(131059)
+
+
 async def create(call: Call, waba_id: str) -> web.StreamResponse:
-    """Answer `POST /{waba_id}/message_templates`: PENDING, then APPROVED by itself."""
-    call.needs(MANAGEMENT)
-    waba = call.waba(waba_id, "post")
-    body = await call.json()
-    name, language = str(body.get("name", "")), str(body.get("language", ""))
-    if not NAME.fullmatch(name) or not language or body.get("category") not in CATEGORIES:
-        raise GraphError(100, message="(#100) Invalid parameter: name, language or category")
-    components = body.get("components")
-    if not isinstance(components, list) or not any(part.get("type") == "BODY" for part in components):
-        raise GraphError(100, message="(#100) Invalid parameter: a BODY component is required")
-    if call.sim.world.template(waba.id, name, language) is not None:
-        raise GraphError(100, message="(#100) Invalid parameter: the name exists", subcode=NAME_EXISTS)
-    template = Template(
-        id=call.sim.world.template_id(),
-        waba=waba.id,
-        name=name,
-        language=language,
-        category=str(body["category"]),
-        status="PENDING",
-        parameter_format=str(body.get("parameter_format", "POSITIONAL")).upper(),
-        components=components,
-    )
-    call.sim.world.add_template(template)
-    call.sim.scheduler.after(call.sim.behaviour.template_review_s, _review, call.sim, template)
-    return call.answer({"id": template.id, "status": "PENDING", "category": template.category})
-
-
-def _review(sim: Simulator, template: Template) -> None:
-    if template.status == "PENDING":
-        happen(sim, template, "APPROVED", "NONE")
-
-
-def happen(sim: Simulator, template: Template, event: str, reason: str) -> None:
-    """Change a template's status and tell the business."""
-    template.status = {"REINSTATED": "APPROVED"}.get(event, event)
-    template.reason = reason
-    value: Json = {
-        "event": event,
-        "message_template_id": int(template.id),
-        "message_template_name": template.name,
-        "message_template_language": template.language,
-        "message_template_category": template.category,
-        "reason": reason,
-    }
-    publish(sim, template.waba, "message_template_status_update", value)
-
-
-def publish(sim: Simulator, waba_id: str, field: str, value: Json) -> None:
-    """Tell the apps of an account something about it."""
-    sim.publish(Update(waba_id=waba_id, kind="value", field=field, item=value, time=int(sim.clock.now())))
+    """Answer `POST /{waba_id}/message_templates`: PENDING, reviewed after a while."""
+    waba, world, now = call.manages(waba_id, "post"), call.sim.world, call.sim.clock.now()
+    template = template_rules.read(await call.json(), waba_id=waba.id, template_id=world.template_id())
+    if world.template(waba.id, template.name, template.language) is not None:
+        said = f"There is already {template.language} content for this template."
+        raise refused(NAME_EXISTS, "Content in this language already exists", said)
+    if world.names_blocked.get((waba.id, template.name), 0.0) > now:
+        said = "Names of deleted templates can be used again after 30 days."
+        raise refused(NAME_COOLING, "Message template name is being deleted", said)
+    recent = waba.creations = [at for at in waba.creations if at > now - 3600.0]
+    if len(recent) >= call.sim.behaviour.limits.template_creations:
+        raise GraphError(80008, "There have been too many calls to this WhatsApp Business account.")
+    if sum(other.waba == waba.id for other in world.templates.values()) >= PER_ACCOUNT:
+        raise refused(LIMIT, "Limit reached", f"This account has {PER_ACCOUNT} message templates.")
+    waba.creations.append(now)
+    world.add_template(template)
+    template_life.submitted(call.sim, template)
+    return call.answer({"id": template.id, "status": template.status, "category": template.category})
 
 
 def _found(call: Call, template_id: str) -> Template:
@@ -113,29 +101,62 @@ def _found(call: Call, template_id: str) -> Template:
 
 async def read(call: Call, template_id: str) -> web.StreamResponse:
     """Answer `GET /{template_id}`."""
-    return call.answer(numbers.selected(call, _shown(_found(call, template_id)), FIELDS))
+    return call.answer(numbers.selected(call, _shown(call, _found(call, template_id)), FIELDS))
 
 
 async def edit(call: Call, template_id: str) -> web.StreamResponse:
-    """Answer `POST /{template_id}`: new components go to review again."""
-    template = _found(call, template_id)
+    """Answer `POST /{template_id}`: new components, all of them, go to review again."""
+    template, now = _found(call, template_id), call.sim.clock.now()
     body = await call.json()
-    if isinstance(body.get("components"), list):
-        template.components = body["components"]
-    template.category = str(body.get("category", template.category))
-    template.status = "PENDING"
-    call.sim.scheduler.after(call.sim.behaviour.template_review_s, _review, call.sim, template)
+    if template.status not in EDITABLE:
+        raise refused(2388027, "Cannot be edited", "Message templates can be edited when approved, rejected or paused.")
+    approved = template.status == "APPROVED"
+    category = str(body.get("category", template.category))
+    if approved and category != template.category:
+        raise refused(2388026, "Category", "The category of an approved message template cannot be changed.")
+    edits = [at for at in template.edits if at > now - 30 * DAY_S]
+    if approved and (len(edits) >= EDITS_A_MONTH or any(at > now - DAY_S for at in edits)):
+        raise refused(2388028, "Edited too often", "Once in 24 hours and 10 times in 30 days.")
+    before = template.components, template.category
+    template.components, template.category = body.get("components", template.components), category
+    try:
+        template_rules.check(template)
+    except GraphError:
+        template.components, template.category = before
+        raise
+    template.edits = [*edits, now]
+    template_life.edited(call.sim, template)
+    template_life.submitted(call.sim, template)
+    return call.answer({"success": True})
+
+
+async def unpause(call: Call, template_id: str) -> web.StreamResponse:
+    """Answer `POST /{template_id}/unpause`."""
+    if template_id not in call.sim.world.templates:
+        raise unknown_object(template_id)
+    template = _found(call, template_id)
+    if template.status != "PAUSED":
+        return call.answer({"success": False, "reason": "The template is not paused."})
+    template_life.happen(call.sim, template, "APPROVED")
     return call.answer({"success": True})
 
 
 async def delete(call: Call, waba_id: str) -> web.StreamResponse:
-    """Answer `DELETE /{waba_id}/message_templates?name=`: every language of the name."""
-    call.needs(MANAGEMENT)
-    call.waba(waba_id, "delete")
-    name = call.request.query.get("name", "")
-    found = [item for item in call.sim.world.templates.values() if item.waba == waba_id and item.name == name]
+    """Answer `DELETE /{waba_id}/message_templates?name=` (every language), `&hsm_id=` (that one), `hsm_ids=[…]`."""
+    call.manages(waba_id, "delete")
+    query, world = call.request.query, call.sim.world
+    name, one = query.get("name", ""), query.get("hsm_id", "")
+    many = query.get("hsm_ids", "").strip("[]").replace('"', "").replace(" ", "").split(",")
+    found = [item for item in world.templates.values() if item.waba == waba_id]
+    if "hsm_ids" in query:
+        found = [item for item in found if item.id in many[:100]]
+    else:
+        found = [item for item in found if item.name == name and one in {"", item.id}]
     if not found:
-        raise GraphError(132001, f"template name ({name}) does not exist")
+        raise refused(2593002, "Message template not found", f"No message template {name or one}.")
+    until = call.sim.clock.now() + NAME_BLOCKED_S
     for template in found:
-        call.sim.world.remove_template(template)
+        if template.approved_at or template.status == "APPROVED":
+            world.names_blocked[waba_id, template.name] = until
+        world.remove_template(template)
     return call.answer({"success": True})

@@ -46,6 +46,8 @@ class World:
         self.numbers: dict[str, Number] = {}
         self.users: dict[str, User] = {}
         self.templates: dict[str, Template] = {}
+        # Names of deleted templates by account, and until when they cannot be used again.
+        self.names_blocked: dict[tuple[str, str], float] = {}
         self.media: dict[str, Media] = {}
         self._by_phone: dict[str, User] = {}
         self._by_user_id: dict[str, User] = {}

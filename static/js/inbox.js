@@ -160,6 +160,7 @@ async function fetchRows() {
 const refreshRows = later(400, () => fetchRows().catch(() => {}));
 document.addEventListener("click", (event) => event.target.closest("#fresh") && waitingRows && swapRows(waitingRows));
 document.addEventListener("inbox:refresh", refreshRows);
+document.addEventListener("template:sent", () => document.getElementById("template-sheet")?.close());
 document.addEventListener("inbox:reread", () => refreshThread());
 document.addEventListener("window-closed", (event) => event.target.closest("#thread") && refreshThread());
 

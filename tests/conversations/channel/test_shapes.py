@@ -213,6 +213,9 @@ def test_every_other_notification_is_set_aside_whole(provider: Provider, path: P
     deliver(provider, path)
 
     item = WebhookItem.objects.get()
-    assert (item.state, item.kind) == ("parked", "other")
-    assert item.payload["item"]["change"] == item_of(path)["change"]
+    kept, change = item.payload["item"], json.loads(path.read_bytes())["entry"][0]["changes"][0]
+    # Of templates that we do not know, too; of those we do: message_templates/test_arrivals.py.
+    is_template = "template" in change["field"]
+    assert (item.state, item.kind) == ("parked", "template" if is_template else "other")
+    assert (kept["value"] if is_template else kept["change"]) == (change["value"] if is_template else change)
     assert not Message.objects.exists()
