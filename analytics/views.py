@@ -43,6 +43,7 @@ def home(request: MemberRequest) -> HttpResponse:
         "flows": today.failing_flows(now=now),
         "simulator_url": settings.SIMULATOR_URL,
         "is_staff": user.is_staff,
+        "can_register": user.can("numbers.manage"),
     }
     context["calm"] = not any(context[name] for name in ("waiting", "failed", "numbers", "dead", "flows"))
     return render(request, "home/home.html#day" if request.htmx else "home/home.html", context)

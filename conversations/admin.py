@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -28,6 +29,7 @@ from conversations.models import (
     Message,
     MessageAttempt,
     MessageStatusEvent,
+    NumberEvent,
     Queue,
     SharedFile,
     Tag,
@@ -45,6 +47,7 @@ from pytake.infra.admin import LongListAdmin, ReadOnlyAdmin, TenantAdmin, Tenant
 
 for _model, _view, _change in (
     ("whatsappnumber", "numbers.view", "numbers.manage"),
+    ("numberevent", "numbers.view", "numbers.manage"),
     ("contact", "contacts.view", "contacts.edit"),
     ("mediafile", "conversations.view", "jobs.manage"),
     ("consentevent", "contacts.view", "contacts.edit"),
@@ -84,12 +87,14 @@ class WhatsAppNumberAdmin(TenantAdmin):
     search_fields = ("display_name", "phone_number", "phone_number_id")
     _secrets = ("access_token", "app_secret", "verify_token")
 
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Numbers are registered where WhatsApp is asked whose they are."""
+        return redirect("numbers:new")
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Ask for what a number needs; later show its state and limits too."""
+        """Show identity, state and limits; secrets to those who may replace them."""
         identity = ("phone_number", "display_name", "phone_number_id", "whatsapp_business_account_id")
         keys = (_("Secrets"), {"fields": self._secrets})
-        if obj is None:
-            return ((None, {"fields": identity}), keys)
         state = ("is_active", "status", "status_reason", "health_state", "quality_rating", "messaging_limit_tier")
         limits = ("limit_per_second", "limit_per_minute", "limit_per_hour", "limit_per_day", "min_gap_ms")
         shown = [
@@ -101,16 +106,23 @@ class WhatsAppNumberAdmin(TenantAdmin):
         return [*shown, keys] if self.has_change_permission(request, obj) else shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
-        """Register or edit through the verbs of the domain."""
+        """Edit through the verbs of the domain."""
         secrets = {name: form.cleaned_data.get(name) or "" for name in self._secrets}
-        if change:
-            numbers.set_secrets(obj, **secrets)
-            obj.save()
-            changed = [name for name in form.changed_data if name not in self._secrets or secrets[name]]
-            audit.record(action="number.changed", entity=obj, by=request.user, changes=dict.fromkeys(changed, ""))
-            return
-        obj.organization_id = tenancy.current_organization_id()
-        numbers.add(obj, by=member(request), now=timezone.now(), **secrets)
+        numbers.set_secrets(obj, **secrets)
+        obj.save()
+        changed = [name for name in form.changed_data if name not in self._secrets or secrets[name]]
+        audit.record(action="number.changed", entity=obj, by=request.user, changes=dict.fromkeys(changed, ""))
+
+
+@admin.register(NumberEvent)
+class NumberEventAdmin(LongListAdmin):
+    """What happened to numbers."""
+
+    exclude = ("dedupe_key",)
+    list_display = ("occurred_at", "number", "kind", "severity", "actor_user")
+    list_filter = ("severity", "kind")
+    list_select_related = ("number", "actor_user")
+    search_fields = ("number__display_name", "kind")
 
 
 class IdentityInline(TenantInline):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 
-from conversations import api
+from conversations import api, numbers_api
 from conversations.message_templates.api import Templates
 
 app_name = "conversations-api"
 
 _TEMPLATES = "whatsapp/<uuid:number_id>/templates"
+_number = numbers_api.Numbers.as_view
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("whatsapp/webhook", csrf_exempt(api.Webhook.as_view()), name="webhook"),
@@ -25,4 +26,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="template",
     ),
     path(f"{_TEMPLATES}/<uuid:template_id>/usage", Templates.as_view({"get": "usage"}), name="template-usage"),
+    path("whatsapp", _number({"get": "list", "post": "create"}), name="numbers"),
+    path("whatsapp/<uuid:pk>", _number({"get": "retrieve", "put": "update", "delete": "destroy"}), name="number"),
+    path("whatsapp/<uuid:pk>/test", _number({"post": "test"}), name="number-test"),
+    path("whatsapp/<uuid:pk>/health", _number({"get": "health"}), name="number-health"),
+    path(
+        "whatsapp/<uuid:pk>/compatible-chatbots",
+        _number({"get": "compatible_chatbots"}),
+        name="number-chatbots",
+    ),
+    path("whatsapp/<uuid:pk>/disconnect", _number({"post": "disconnect"}), name="number-disconnect"),
+    path("whatsapp/<uuid:pk>/rate-limit/usage", _number({"get": "usage"}), name="number-usage"),
+    path("whatsapp/<uuid:pk>/rate-limit/reset", _number({"post": "reset"}), name="number-reset"),
 ]

@@ -55,12 +55,16 @@ class Claimed:
         return template_of(self.content)
 
 
+# While a number's brake is on, what is not an answer waits.
+NOT_HELD: Final = f"""(due.priority < {rules.PROMOTIONS_FROM} OR NOT EXISTS (
+    SELECT FROM conversations_whatsappnumber WHERE id = %(number)s AND braked_at IS NOT NULL))"""
+
 # One in so many of what leaves goes to those who have waited longest, whatever their priority: none starves.
 AGED_ONE_IN: Final = 8
 AGED: Final = timedelta(seconds=30)
 
-_DUE: Final = """due.number_id = %(number)s AND due.dispatch_state = 'queued'
-        AND (due.not_before IS NULL OR due.not_before <= %(now)s)
+_DUE: Final = f"""due.number_id = %(number)s AND due.dispatch_state = 'queued'
+        AND (due.not_before IS NULL OR due.not_before <= %(now)s) AND {NOT_HELD}
         -- Nothing overtakes an earlier message to the same person that was put off for a moment; people's answers
         -- and the bot's do overtake promotions.
         AND NOT EXISTS (

@@ -29,12 +29,3 @@ class NumberForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     class Meta:
         model = WhatsAppNumber
         fields = ("phone_number", "display_name", "phone_number_id", "whatsapp_business_account_id")
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for every secret of a new number: without them it could neither send nor receive."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        if self.instance.connected_at is None:
-            for name in ("phone_number_id", "access_token", "app_secret", "verify_token"):
-                if not cleaned.get(name):
-                    self.add_error(name, _("A new number needs this."))
-        return cleaned

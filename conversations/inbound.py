@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -40,6 +40,7 @@ from conversations.models import (
     WebhookItem,
     WhatsAppNumber,
 )
+from conversations.official import news
 from conversations.payloads import Item
 from notifications import events
 from pytake.infra import bulk, metrics, tenancy
@@ -49,6 +50,7 @@ log = structlog.get_logger(__name__)
 ITEMS_MAX: Final = 500
 NUMBERS_A_ROUND: Final = 50
 CROWD: Final = 20
+SEEN_EVERY: Final = timedelta(minutes=1)
 # SQLSTATE classes: no answer, connection, rolled back (deadlock), resources, locks, shutdown.
 _PASSING: Final = frozenset({"", "08", "40", "53", "55", "57"})
 
@@ -128,6 +130,7 @@ def _process(deliveries: Sequence[WebhookEvent], waiting: Waiting, *, now: datet
             continue
         done.append(delivery.pk)
         work.extend(inbound_items.of_delivery(items, delivery, numbers))
+    _saw({entry.number for entry in work if entry.number is not None}, now=now)
     unkept = _take_in(work, waiting.organization_id, now=now)
     WebhookEvent.objects.filter(pk__in=done).update(state=WebhookEvent.State.DONE)
     for delivery_id, reason in unkept.items():
@@ -136,6 +139,13 @@ def _process(deliveries: Sequence[WebhookEvent], waiting: Waiting, *, now: datet
         # Whoever processes handles a few messages right afterwards; with a crowd another worker may help.
         nudge("conversations.handle_messages", organization_id=str(waiting.organization_id))
     return len(deliveries)
+
+
+def _saw(numbers: set[WhatsAppNumber], *, now: datetime) -> None:
+    """Note that webhooks arrive, at most once a minute for a number: pages show it, and silence."""
+    stale = [number.pk for number in numbers if number.last_seen_at is None or number.last_seen_at < now - SEEN_EVERY]
+    if stale:
+        WhatsAppNumber.objects.filter(pk__in=stale).update(last_seen_at=now)
 
 
 def _give_up(delivery_id: int, reason: str) -> None:
@@ -208,6 +218,7 @@ def _write(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) 
         assert number is not None
         aside += _messages(number, [entry for entry in entries if entry.item.kind == "message"], now=now)
         aside += preferences.apply(number, [entry for entry in entries if entry.item.kind == "preference"], now=now)
+        aside += news.apply(number, [entry for entry in entries if entry.item.kind == "account"], now=now)
         aside += _statuses(number, [entry for entry in entries if entry.item.kind == "status"], now=now)
     aside += template_notices.apply(
         [entry for entry in work if entry.item.kind == "template" and entry.number], now=now

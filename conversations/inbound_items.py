@@ -9,6 +9,7 @@ from datetime import datetime
 
 from conversations.models import WebhookEvent, WebhookItem, WhatsAppNumber
 from conversations.payloads import Item
+from pytake.core import phones
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,32 @@ def of_delivery(
     items another one takes, and only one of them, the first, keeps what belongs to nobody.
     """
     covered = set(delivery.verified_number_ids)
-    elsewhere = set(delivery.headers.get("elsewhere", ()))
+    elsewhere = set(delivery.headers.get("elsewhere", ())) - {""}
     is_first = delivery.headers.get("first", True)
     accounts = {row.whatsapp_business_account_id: row for row in numbers.values() if str(row.pk) in covered}
     for item in items:
+        if item.kind == "account" and (theirs := _of_account(item, numbers, covered)):
+            yield from (Entry(item, delivery.pk, number) for number in theirs)
+            continue
         number = accounts.get(item.account_id) if item.account_id else numbers.get(item.phone_number_id)
-        if number is not None and str(number.pk) in covered:
+        if item.kind != "account" and number is not None and str(number.pk) in covered:
             yield Entry(item, delivery.pk, number)
-        elif is_first and item.phone_number_id not in elsewhere and item.account_id not in elsewhere:
+        elif is_first and elsewhere.isdisjoint({item.phone_number_id, item.account_id}):
             yield Entry(item, delivery.pk, None)
+
+
+def _of_account(item: Item, numbers: Mapping[str | None, WhatsAppNumber], covered: set[str]) -> list[WhatsAppNumber]:
+    """Return the numbers that news of an account concern: the one whose phone it names, else all of the account."""
+    mine = [
+        number
+        for number in numbers.values()
+        if str(number.pk) in covered and item.account_id and number.whatsapp_business_account_id == item.account_id
+    ]
+    phone = "".join(filter(str.isdigit, str(item.payload["value"].get("display_phone_number") or "")))
+    if not phone:
+        return mine
+    key = phones.canonical_key("phone", phone)
+    return [number for number in mine if phones.canonical_key("phone", number.phone_number) == key]
 
 
 def set_aside(entries: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime, state: str, error: str) -> None:
@@ -51,7 +69,11 @@ def set_aside(entries: Sequence[Entry], organization_id: uuid.UUID, *, now: date
                 created_at=now,
                 kind=entry.item.kind,
                 dedupe_key=f"{organization_id.hex}:{entry.item.key}",
-                payload={"phone_number_id": entry.item.phone_number_id, "item": entry.item.payload},
+                payload={
+                    "phone_number_id": entry.item.phone_number_id,
+                    **({"account_id": entry.item.account_id} if entry.item.account_id else {}),
+                    "item": entry.item.payload,
+                },
                 state=state,
                 error=error[:2000],
             )

@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from conversations.consent import rules
 from conversations.models import WhatsAppNumber
 from pytake.infra import tenancy
 from pytake.infra.ids import new_id
@@ -60,6 +61,8 @@ WITH RECURSIVE heads AS (
         AND EXISTS (
             SELECT FROM conversations_message due WHERE due.number_id = number.id AND due.dispatch_state = 'queued'
                 AND (due.not_before IS NULL OR due.not_before <= %(now)s)
+                -- Automatic messages of a number with its brake on wait.
+                AND (number.braked_at IS NULL OR due.priority < %(promotions)s)
         )
 )
 SELECT id, organization_id FROM ready ORDER BY nth, organization_served_at NULLS FIRST, served_at NULLS FIRST, id
@@ -70,7 +73,7 @@ LIMIT %(round)s
 def waiting(now: datetime, *, number_id: uuid.UUID | None = None) -> list[Waiting]:
     """Return the numbers of the next round, those first whose organization has waited longest."""
     with tenancy.platform_scope("find numbers with messages to send"), connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"now": now, "number": number_id, "round": ROUND})
+        cursor.execute(_WAITING, {"now": now, "number": number_id, "round": ROUND, "promotions": rules.PROMOTIONS_FROM})
         return [Waiting(*row) for row in cursor.fetchall()]
 
 

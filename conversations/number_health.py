@@ -20,6 +20,8 @@ from conversations.models import CircuitBreaker, SendingLane, WhatsAppNumber
 PROMOTIONS_FROM: Final = rules.PROMOTIONS_FROM
 _HEALTH: Final = WhatsAppNumber.Health
 _SCOPE: Final = CircuitBreaker.Scope
+# The reason for which WhatsApp has switched the account off.
+BANNED: Final = "banned"
 
 
 # Why messages wait, in words.
@@ -85,12 +87,20 @@ def active_limits(lane: SendingLane, *, now: datetime) -> list[ActiveLimit]:
     return [ActiveLimit(name=name, until=until, count=count) for name, until, count in found if until and until > now]
 
 
+def is_blocked(number: WhatsAppNumber) -> bool:
+    """Return whether nothing of the number leaves, but for single tries."""
+    return number.health_state == _HEALTH.BLOCKED
+
+
 def show(number: WhatsAppNumber, open_rows: Sequence[CircuitBreaker]) -> None:
     """Write the state of the number's own breakers where lists show it."""
     rows = [row for row in open_rows if row.scope in {_SCOPE.NUMBER, _SCOPE.PROMOTIONS}]
     whole = [row for row in rows if row.scope == _SCOPE.NUMBER]
-    state = _HEALTH.BLOCKED if whole else _HEALTH.DEGRADED if rows else _HEALTH.OK
-    reasons = [
+    # What WhatsApp itself said of the number stands, whatever the breakers do.
+    banned = [reason for reason in number.health_reasons or [] if reason.get("code") == BANNED]
+    is_degraded = bool(rows or number.restrictions)
+    state = _HEALTH.BLOCKED if whole or banned else _HEALTH.DEGRADED if is_degraded else _HEALTH.OK
+    reasons = banned + [
         {
             "code": row.reason_code,
             "detail": row.reason_detail,

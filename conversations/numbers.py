@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -32,6 +32,17 @@ class Receiver:
     organization_id: uuid.UUID
     app_secrets: tuple[bytes, ...]
     account_id: str = ""
+
+
+class _Found(NamedTuple):
+    """Columns of a number as the queries here read them."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    phone_number_id: str
+    app_secrets: list[str]
+    verify_token: str
+    account_id: str
 
 
 # By the provider's id: when it was read, and what it was.
@@ -73,8 +84,11 @@ def register_official(
 def add(
     number: WhatsAppNumber, *, access_token: str, app_secret: str, verify_token: str, by: User, now: datetime
 ) -> None:
-    """Insert a number that has its organization and ids, with its secrets encrypted."""
-    number.connected_at = now
+    """Insert a number that has its organization and ids, with its secrets encrypted.
+
+    The caller has made sure that the number is theirs: from here on it takes webhooks.
+    """
+    number.connected_at = number.verified_at = now
     set_secrets(number, access_token=access_token, app_secret=app_secret, verify_token=verify_token)
     number.save(force_insert=True)
     audit.record(action="number.registered", entity=number, by=by, changes={"display_name": number.display_name})
@@ -100,12 +114,26 @@ def access_token(number: WhatsAppNumber) -> str:
     return crypto.decrypt(number.access_token_envelope, context=context(number.organization_id, "access_token"))
 
 
+def verify_token(number: WhatsAppNumber) -> str:
+    """Return the word that the provider repeats in its handshake."""
+    return crypto.decrypt(number.verify_token_envelope, context=context(number.organization_id, "verify_token"))
+
+
+def secret(number: WhatsAppNumber, name: str) -> str:
+    """Return the present secret of a name; empty when there is none. Raises DecryptionError."""
+    envelopes = {
+        "access_token": number.access_token_envelope,
+        "app_secret": next(iter(number.app_secret_envelopes), ""),
+        "verify_token": number.verify_token_envelope,
+    }
+    envelope = envelopes[name]
+    return crypto.decrypt(envelope, context=context(number.organization_id, name)) if envelope else ""
+
+
 def verify_tokens() -> list[str]:
     """Return the verify tokens of all active numbers (handshakes are rare)."""
     rows = _platform_rows("verify_token_envelope <> ''", [])
-    return _opened(
-        (envelope, context(organization_id, "verify_token")) for _, organization_id, _, _, envelope, _ in rows
-    )
+    return _opened((row.verify_token, context(row.organization_id, "verify_token")) for row in rows)
 
 
 def receivers(phone_number_ids: Iterable[str], *, max_age_s: float = CACHE_S) -> dict[str, Receiver]:
@@ -147,21 +175,22 @@ def _load(phone_number_ids: list[str]) -> None:
         _cache.clear()
     rows = _platform_rows("phone_number_id = ANY(%s)", [phone_number_ids])
     # Written once they are known: other threads must not take "not looked up yet" for "not ours".
-    found = {row[2]: _receiver(row) for row in rows}
+    found = {row.phone_number_id: _receiver(row) for row in rows}
     for key in phone_number_ids:
         _cache[key] = (read_at, found.get(key))
 
 
-def _platform_rows(condition: str, values: list[Any]) -> list[tuple[uuid.UUID, uuid.UUID, str, list[str], str, str]]:
+def _platform_rows(condition: str, values: list[Any]) -> list[_Found]:
+    """Read active numbers whose ownership is proven, of all organizations."""
     with tenancy.platform_scope("find numbers by the provider's id"), connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, organization_id, phone_number_id, app_secret_envelopes, verify_token_envelope, "
-            "whatsapp_business_account_id "
-            "FROM conversations_whatsappnumber WHERE is_active AND deleted_at IS NULL AND " + condition,
+            "whatsapp_business_account_id FROM conversations_whatsappnumber "
+            "WHERE is_active AND deleted_at IS NULL AND verified_at IS NOT NULL AND " + condition,
             values,
         )
         return [
-            (row[0], row[1], row[2], row[3] if isinstance(row[3], list) else json.loads(row[3]), row[4], row[5])
+            _Found(row[0], row[1], row[2], row[3] if isinstance(row[3], list) else json.loads(row[3]), row[4], row[5])
             for row in cursor.fetchall()
         ]
 
@@ -177,10 +206,9 @@ def all_receivers() -> list[Receiver]:
     return found
 
 
-def _receiver(row: tuple[uuid.UUID, uuid.UUID, str, list[str], str, str]) -> Receiver:
-    number_id, organization_id, _, envelopes, _, account_id = row
-    secrets = _opened((envelope, context(organization_id, "app_secret")) for envelope in envelopes)
-    return Receiver(number_id, organization_id, tuple(secret.encode() for secret in secrets), account_id)
+def _receiver(row: _Found) -> Receiver:
+    secrets = _opened((envelope, context(row.organization_id, "app_secret")) for envelope in row.app_secrets)
+    return Receiver(row.id, row.organization_id, tuple(secret.encode() for secret in secrets), row.account_id)
 
 
 def _opened(envelopes: Iterable[tuple[str, str]]) -> list[str]:

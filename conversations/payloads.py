@@ -28,6 +28,13 @@ TEMPLATE_FIELDS: Final = frozenset(
         "template_category_update",
     }
 )  # fmt: skip
+# What concerns numbers and accounts rather than messages.
+ACCOUNT_FIELDS: Final = frozenset(
+    {
+        "phone_number_quality_update", "phone_number_name_update", "account_update", "account_alerts",
+        "account_review_update", "business_capability_update", "security",
+    }
+)  # fmt: skip
 MEDIA: Final = frozenset({"image", "video", "audio", "document", "sticker"})
 
 
@@ -37,20 +44,23 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One message, status or other notification. `contact` is the block of the payload that belongs to it."""
+    """One message, status or other notification. `contact` is the block of the payload that belongs to it.
+
+    `account_id` is the business account of news about accounts and numbers, which name no number by its id.
+    """
 
     kind: str
     phone_number_id: str
     payload: dict[str, Any]
-    # Of the business account; known for notices that concern no number.
-    account_id: str = ""
     contact: Mapping[str, Any] = field(default_factory=dict)
+    account_id: str = ""
 
     @property
     def key(self) -> str:
         """Return a fingerprint by which a repeated item is recognised."""
         body = orjson.dumps(self.payload, option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(f"{self.kind}:{self.phone_number_id}:".encode() + body).hexdigest()
+        whose = self.phone_number_id or self.account_id
+        return hashlib.sha256(f"{self.kind}:{whose}:".encode() + body).hexdigest()
 
 
 def read(raw: bytes) -> list[Item]:
@@ -95,7 +105,7 @@ def _items(body: dict[str, Any]) -> Iterator[Item]:
             if isinstance(change, dict) and change.get("field") in TEMPLATE_FIELDS:
                 yield _of_template(change, entry)
             else:
-                yield from _of_change(change)
+                yield from _of_change(change, entry)
 
 
 def _of_template(change: dict[str, Any], entry: dict[str, Any]) -> Item:
@@ -105,10 +115,14 @@ def _of_template(change: dict[str, Any], entry: dict[str, Any]) -> Item:
     return Item(kind=kind, phone_number_id="", payload=payload, account_id=str(entry.get("id") or ""))
 
 
-def _of_change(change: Any) -> Iterator[Item]:
+def _of_change(change: Any, entry: dict[str, Any]) -> Iterator[Item]:
     value = change.get("value") if isinstance(change, dict) else None
     if isinstance(value, dict) and change.get("field") == "user_preferences" and _list(value, "user_preferences"):
         yield from _preferences(value)
+        return
+    if isinstance(value, dict) and change.get("field") in ACCOUNT_FIELDS:
+        payload = {"field": change["field"], "value": value, "time": entry.get("time")}
+        yield Item(kind="account", phone_number_id="", payload=payload, account_id=str(entry.get("id") or ""))
         return
     if not isinstance(value, dict) or change.get("field") != "messages":
         yield Item(kind="other", phone_number_id=_number_of(value), payload={"change": change})

@@ -12,8 +12,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from conversations import handling, inbound, lanes, outbound, receipts, sweeping
+from conversations.health import alerts, watch
 from conversations.media import fetching, uploading
 from conversations.message_templates import notices, sync
+from conversations.official import refresh
+from pytake.infra import tenancy
 from pytake.infra.nudge import nudge
 
 BUDGET: Final = timedelta(seconds=20)
@@ -83,3 +86,30 @@ def sync_templates(**_: Any) -> None:
 def tell_of_templates(**_: Any) -> None:
     """Mail administrators what happened to templates."""
     notices.tell_waiting(now=timezone.now())
+
+
+@shared_task(name="conversations.refresh_numbers")
+def refresh_numbers(*, number_id: str | None = None, **_: Any) -> None:
+    """Ask WhatsApp about numbers that were not asked about lately, or about one."""
+    until = timezone.now() + BUDGET
+    for organization_id, pk in refresh.due(now=timezone.now(), number_id=uuid.UUID(number_id) if number_id else None):
+        with tenancy.organization_context(organization_id):
+            refresh.refresh(pk, now=timezone.now())
+        if timezone.now() >= until:
+            break
+
+
+@shared_task(name="conversations.watch_numbers")
+def watch_numbers(*, organization_id: str | None = None, **_: Any) -> None:
+    """Judge the risk of numbers, hold what endangers them, and mail what was not told yet."""
+    for pk in [uuid.UUID(organization_id)] if organization_id else watch.organizations():
+        with tenancy.organization_context(pk):
+            watch.watch(pk, now=timezone.now())
+            alerts.send(pk, now=timezone.now())
+
+
+@shared_task(name="conversations.mail_number_alerts")
+def mail_number_alerts(*, organization_id: str, **_: Any) -> None:
+    """Mail what happened to numbers and is serious."""
+    with tenancy.organization_context(uuid.UUID(organization_id)):
+        alerts.send(uuid.UUID(organization_id), now=timezone.now())

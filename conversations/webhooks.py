@@ -31,8 +31,10 @@ RECEIVED: Final = b'{"status": "received"}'
 _TASK: Final = "conversations.process_webhooks"
 _DELAYED_EVERY_S: Final = 1.0
 _PHONE_ID: Final = re.compile(rb'"phone_number_id"\s*:\s*"(\d{1,32})"')
-# Notices about templates name only the business account, as the id of their entry.
-_TEMPLATE_FIELD: Final = re.compile(rb'"field"\s*:\s*"(?:message_template_|template_category_)')
+# Notices about templates, numbers and accounts name only the business account, as the id of their entry.
+_ACCOUNT_FIELD: Final = re.compile(
+    rb'"field"\s*:\s*"(?:message_template_|template_category_|phone_number_|account_|business_capability_|security)'
+)
 _ENTRY_ID: Final = re.compile(rb'"id"\s*:\s*"(\d{5,32})"')
 _SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 # Anybody may post, so what a forged body costs is bounded: how many numbers are looked up (the provider sends at most
@@ -248,11 +250,11 @@ def _verified(raw: bytes, digest: bytes, candidates: Iterable[Receiver]) -> list
 
 
 def _names_accounts(raw: bytes) -> bool:
-    return b"template_" in raw and _TEMPLATE_FIELD.search(raw) is not None
+    return _ACCOUNT_FIELD.search(raw) is not None
 
 
 def _of_accounts(raw: bytes) -> list[Receiver]:
-    """Return the numbers of the business accounts whose templates the body is about."""
+    """Return the numbers of the business accounts that the body has news of."""
     if not _names_accounts(raw):
         return []
     named = {match.decode() for match in islice(_ENTRY_ID.findall(raw), _NAMED_MAX)}

@@ -65,14 +65,16 @@ def _build(number: WhatsAppNumber) -> Table:
         .values_list("chatbot_id", flat=True)
     )
     bots = [*([number.default_chatbot_id] if number.default_chatbot_id else []), *links]
+    # What the organization's fallback number answers with, where nothing else does.
+    spare = WhatsAppNumber.objects.alive().filter(is_fallback=True).values_list("default_flow_id", flat=True).first()
     flows = list(
         Flow.objects.alive()
-        .filter(Q(chatbot_id__in=bots) | Q(pk=number.default_flow_id) | Q(chatbot__is_fallback=True))
+        .filter(Q(chatbot_id__in=bots) | Q(pk__in=[number.default_flow_id, spare]) | Q(chatbot__is_fallback=True))
         .filter(is_active=True, published_version__isnull=False, chatbot__is_active=True, chatbot__deleted_at=None)
         .select_related("chatbot")
         .order_by("created_at", "pk")
     )
-    return Table(_keywords(flows, bots), _default(flows, bots, number))
+    return Table(_keywords(flows, bots), _default(flows, bots, number, spare))
 
 
 def _keywords(flows: list[Flow], bots: list[uuid.UUID]) -> dict[str, Choice]:
@@ -86,7 +88,9 @@ def _keywords(flows: list[Flow], bots: list[uuid.UUID]) -> dict[str, Choice]:
     return found
 
 
-def _default(flows: list[Flow], bots: list[uuid.UUID], number: WhatsAppNumber) -> Choice | None:
+def _default(
+    flows: list[Flow], bots: list[uuid.UUID], number: WhatsAppNumber, spare: uuid.UUID | None
+) -> Choice | None:
     own = next((flow for flow in flows if flow.pk == number.default_flow_id), None)
     if own:
         return _choice(own)
@@ -96,6 +100,7 @@ def _default(flows: list[Flow], bots: list[uuid.UUID], number: WhatsAppNumber) -
             if found:
                 return _choice(found)
     fallback = next((flow for flow in flows if flow.chatbot.is_fallback and flow.is_main), None)
+    fallback = fallback or next((flow for flow in flows if flow.pk == spare), None)
     return _choice(fallback) if fallback else None
 
 

@@ -35,6 +35,7 @@ PLACES: Final = (
     Place(_("Contacts"), "users", "inbox:contacts", "contacts.view"),
     Place(_("Templates"), "message-square-text", "message_templates:list", "templates.view"),
     Place(_("Flows"), "workflow", "flows:list", "chatbots.view"),
+    Place(_("Numbers"), "smartphone", "numbers:list", "numbers.view"),
     Place(_("Admin"), "settings", "admin:index", ""),
 )
 

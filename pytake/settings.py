@@ -377,8 +377,12 @@ TURN_SLICE = env.integer("TURN_SLICE", 400)
 INBOUND_HANDLERS = [
     "conversations.consent.arrivals.apply_keywords",
     "flows.inbound.answer",
+    "conversations.away.say",
     "conversations.inbox.routing.queue_unanswered",
 ]
+# Which nodes work on a connection, and which chatbots have no others.
+NUMBER_NODES = "flows.capabilities.node_metadata"
+NUMBER_CHATBOTS = "flows.capabilities.compatible_chatbots"
 # Called with every change made in the admin.
 AUDIT_RECORDER = "pytake.accounts.audit.record"
 # Called when an agent takes a thread (conversation), and when one gives it back to the bot (conversation, now=…).

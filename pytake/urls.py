@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/email/", RedirectView.as_view(pattern_name="accounts:profile")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("inbox/numbers/", include("conversations.numbers_pages.urls")),
     path("inbox/", include("conversations.inbox.urls")),
     path("templates/", include("conversations.message_templates.urls")),
     path("flows/", include("flows.urls")),

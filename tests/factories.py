@@ -59,6 +59,7 @@ class NumberFactory(factory.django.DjangoModelFactory[WhatsAppNumber]):
     display_name = "Clínica Aurora"
     phone_number_id = factory.LazyFunction(lambda: str(new_id().int % 10**15))
     status = WhatsAppNumber.Status.CONNECTED
+    verified_at = factory.LazyFunction(timezone.now)
     limit_per_second = 0
     limit_per_minute = 0
     limit_per_hour = 0

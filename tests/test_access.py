@@ -50,6 +50,7 @@ KEYS_OF_PAGES = {
     "/admin/r/": "accounts.User",
     "/inbox/contacts/": "conversations.Contact",
     "/inbox/media/": "conversations.Message",
+    "/inbox/numbers/": "conversations.WhatsAppNumber",
     "/inbox/": "conversations.Conversation",
     "/flows/": "flows.Flow",
     "/templates/": "conversations.WhatsAppTemplate",

@@ -6,7 +6,7 @@ from conversations.models.consent import ConsentEvent
 from conversations.models.delivery import CircuitBreaker, DeadLetter, SendingLane
 from conversations.models.media import MediaFile, MediaUpload, SharedFile
 from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
-from conversations.models.numbers import WhatsAppNumber
+from conversations.models.numbers import NumberEvent, WhatsAppNumber
 from conversations.models.people import Contact, ContactIdentity, ContactTag, Tag
 from conversations.models.teams import Department, DepartmentMember, Queue
 from conversations.models.templates import TemplateSync, WhatsAppTemplate, WhatsAppTemplateEvent
@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "MessageAttempt",
     "MessageStatusEvent",
+    "NumberEvent",
     "Queue",
     "SendingLane",
     "SharedFile",

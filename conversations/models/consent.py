@@ -87,6 +87,8 @@ class ConsentEvent(models.Model):
         indexes = [
             # A contact's history, newest first, and its state.
             models.Index(fields=["contact", "-occurred_at"], name="conversations_consent_line"),
+            # Who asked to stop lately, in the health of numbers.
+            models.Index(fields=["organization", "-occurred_at"], name="conversations_consent_lately"),
         ]
 
     def __str__(self) -> str:

@@ -179,6 +179,10 @@ class Message(TenantRow):
                 condition=Q(dispatch_state="queued", not_before__isnull=False),
                 name="conversations_put_off",
             ),
+            # What failed lately, by number and reason.
+            models.Index(
+                fields=["number", "-failed_at"], condition=Q(failed_at__isnull=False), name="conversations_failures"
+            ),
             # The sweep: leases that ran out, unknown outcomes to settle.
             models.Index(
                 fields=["dispatch_state", "claimed_until"],

@@ -42,6 +42,13 @@ class WhatsAppNumber(TenantRow):
         DEGRADED = "degraded", _("Degraded")
         BLOCKED = "blocked", _("Blocked")
 
+    class Risk(models.TextChoices):
+        """How near the number is to being limited or banned."""
+
+        LOW = "low", _("Low")
+        MEDIUM = "medium", _("Medium")
+        HIGH = "high", _("High")
+
     connection_type = models.CharField(
         _("connection"), max_length=8, choices=ConnectionType, default=ConnectionType.OFFICIAL
     )
@@ -57,6 +64,26 @@ class WhatsAppNumber(TenantRow):
     health_reasons = models.JSONField(_("health reasons"), default=list, blank=True)
     quality_rating = models.CharField(_("quality"), max_length=8, default="UNKNOWN", blank=True)
     messaging_limit_tier = models.CharField(_("messaging limit"), max_length=24, blank=True)
+    throughput_level = models.CharField(_("throughput"), max_length=16, blank=True)
+    business_portfolio_id = models.CharField(_("business portfolio"), max_length=32, blank=True)
+    verified_name = models.CharField(_("name shown by WhatsApp"), max_length=120, blank=True)
+    name_state = models.CharField(_("state of the name"), max_length=32, blank=True)
+    # What the account may not do at present: [{"type": …, "until": ISO instant or ""}].
+    restrictions = models.JSONField(default=list, blank=True, editable=False)
+    health_checked_at = models.DateTimeField(_("health checked"), null=True, blank=True, editable=False)
+    # When the provider showed that the credentials are the number's: before that it takes no webhooks.
+    verified_at = models.DateTimeField(_("ownership proven"), null=True, blank=True, editable=False)
+    token_expires_at = models.DateTimeField(_("token expires"), null=True, blank=True, editable=False)
+    # Page of the business in WhatsApp, as last read or written.
+    profile = models.JSONField(default=dict, blank=True, editable=False)
+
+    risk_level = models.CharField(_("risk"), max_length=6, choices=Risk, default=Risk.LOW, editable=False)
+    # [{"code": …, "level": …, …}], see `conversations.health.risk`.
+    risk_reasons = models.JSONField(default=list, blank=True, editable=False)
+    # While set, automations and campaigns wait; people and bots go on answering.
+    braked_at = models.DateTimeField(_("automatic sends held since"), null=True, blank=True, editable=False)
+    # Released by a person: held again only after the risk has been below high in between.
+    brake_released_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     phone_number_id = models.CharField(_("phone number id"), max_length=32, null=True, blank=True, unique=True)
     whatsapp_business_account_id = models.CharField(_("business account id"), max_length=32, blank=True)
@@ -119,3 +146,56 @@ class WhatsAppNumber(TenantRow):
 
     def __str__(self) -> str:
         return f"{self.display_name} (+{self.phone_number})"
+
+
+class NumberEvent(models.Model):
+    """Something that happened to a number: told by the provider, done by a person or by PyTake. Append-only."""
+
+    class Severity(models.TextChoices):
+        """Whether people must look."""
+
+        INFO = "info", _("Notice")
+        WARNING = "warning", _("Warning")
+        CRITICAL = "critical", _("Critical")
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    number = models.ForeignKey(WhatsAppNumber, on_delete=models.CASCADE, related_name="events", db_index=False)
+    occurred_at = models.DateTimeField(_("at"))
+    created_at = models.DateTimeField(auto_now_add=True)
+    # The provider's field (`account_update`, …), or ours (`brake`, `connection`, `credentials`).
+    kind = models.CharField(_("kind"), max_length=40)
+    severity = models.CharField(_("severity"), max_length=8, choices=Severity, default=Severity.INFO)
+    data = models.JSONField(default=dict)
+    actor_user = models.ForeignKey(
+        "accounts.User", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    dedupe_key = models.CharField(max_length=128, null=True, editable=False)
+    # When people were told by mail of what is serious.
+    told_at = models.DateTimeField(_("told at"), null=True, editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        verbose_name = _("event of a number")
+        verbose_name_plural = _("events of numbers")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["number", "dedupe_key"],
+                condition=Q(dedupe_key__isnull=False),
+                name="conversations_number_event_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["number", "-occurred_at"], name="conversations_number_line"),
+            models.Index(
+                fields=["organization"],
+                condition=Q(severity="critical", told_at__isnull=True),
+                name="conversations_number_to_tell",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.get_severity_display()})"

@@ -27,6 +27,7 @@ async def read(call: Call, waba_id: str) -> web.StreamResponse:
         "currency": "BRL",
         "message_template_namespace": f"sim_{waba.id}",
         "health_status": {"can_send_message": "AVAILABLE", "entities": []},
+        "owner_business_info": {"name": waba.name, "id": waba.portfolio},
     }
     return call.answer(numbers.selected(call, data, ("name", "timezone_id", "message_template_namespace")))
 

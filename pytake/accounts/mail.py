@@ -52,13 +52,13 @@ def send_reset(email: str) -> None:
     user = User.objects.alive().filter(email__iexact=email, is_active=True).first()
     if user is not None:
         text = _("Somebody asked for a new password for your PyTake account. Choose it within an hour:\n\n%(link)s")
-        _send(user, _("Choose a new password"), text, link=_reset_link(user))
+        send(user, _("Choose a new password"), text, link=_reset_link(user))
 
 
 def send_invitation(user: User) -> None:
     """Mail the link to choose the first password."""
     text = _("You have an account at PyTake. Choose your password within an hour:\n\n%(link)s")
-    _send(user, _("Welcome to PyTake"), text, link=_reset_link(user))
+    send(user, _("Welcome to PyTake"), text, link=_reset_link(user))
 
 
 def verify_token(user: User) -> str:
@@ -78,7 +78,7 @@ def user_of_verify_token(token: str) -> User | None:
 def send_verification(user: User) -> None:
     """Mail the code that confirms the address."""
     text = _("Confirm your e-mail address with this code:\n\n%(token)s")
-    _send(user, _("Confirm your e-mail address"), text, token=verify_token(user))
+    send(user, _("Confirm your e-mail address"), text, token=verify_token(user))
 
 
 def _reset_link(user: User) -> str:
@@ -86,9 +86,13 @@ def _reset_link(user: User) -> str:
     return settings.SITE_URL + reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": key})
 
 
-def _send(user: User, subject: Promise, text: Promise, **values: str) -> None:
-    """Mail a text in the person's language, else that of the organization."""
+def language_of(user: User) -> str:
+    """Return the person's language, else that of the organization."""
     organization = user.organization
-    language = user.language or (organization.language if organization else "") or settings.LANGUAGE_CODE
-    with translation.override(language):
+    return user.language or (organization.language if organization else "") or settings.LANGUAGE_CODE
+
+
+def send(user: User, subject: Promise, text: Promise, **values: str) -> None:
+    """Mail a text in the person's language."""
+    with translation.override(language_of(user)):
         send_mail(str(subject), str(text) % values, settings.DEFAULT_FROM_EMAIL, [user.email])

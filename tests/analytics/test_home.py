@@ -51,7 +51,7 @@ def test_threads_are_counted_by_who_has_them(in_organization: Organization, admi
 def test_an_empty_organization_is_shown_its_first_steps(client_as: SignIn, admin: User) -> None:
     page = client_as(admin).get("/").content.decode()
 
-    assert "whatsappnumber/add/" in page
+    assert "/inbox/numbers/new/" in page
     assert "step-mark" in page
 
 

@@ -32,6 +32,7 @@ Json = dict[str, Any]
 Say = Callable[..., Message]
 SECRET = "example-app-secret-0001"
 PHONE_ID = "100000000000001"
+ACCOUNT_ID = "200000000000001"
 ANA = "5511987650001"
 PATH = "/api/v1/whatsapp/webhook"
 SHAPES = Path(__file__).parent / "shapes"
@@ -52,7 +53,7 @@ def change(*, phone_id: str = PHONE_ID, field: str = "messages", **value: Any) -
 
 
 def envelope(*changes: Json) -> Json:
-    return {"object": "whatsapp_business_account", "entry": [{"id": "200000000000001", "changes": list(changes)}]}
+    return {"object": "whatsapp_business_account", "entry": [{"id": ACCOUNT_ID, "changes": list(changes)}]}
 
 
 def text(wamid: str, body: str = "Oi", *, sender: str = ANA, at: float = 0, **more: Any) -> Json:
@@ -71,7 +72,14 @@ def shapes() -> list[Path]:
 def add_number(organization: Organization, *, phone_id: str = PHONE_ID, secret: str = SECRET) -> WhatsAppNumber:
     """Return a number that can receive and send."""
     with tenancy.organization_context(organization.pk):
-        number = make.number(organization, phone_number_id=phone_id)
+        # Seen just now: what is written once a minute would make the counts of statements uneven.
+        number = make.number(
+            organization,
+            phone_number_id=phone_id,
+            phone_number="551140040001",
+            whatsapp_business_account_id=ACCOUNT_ID,
+            last_seen_at=timezone.now() + timedelta(hours=1),
+        )
         numbers.set_secrets(
             number, access_token=f"token-{phone_id}", app_secret=secret, verify_token=f"verify-{phone_id}"
         )

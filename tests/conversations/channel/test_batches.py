@@ -319,4 +319,4 @@ def test_what_names_no_number_is_kept_by_the_owner_of_the_secret(
 
     assert not WebhookItem.objects.exists()
     with tenancy.organization_context(other_organization.pk):
-        assert WebhookItem.objects.get().kind == "other"
+        assert WebhookItem.objects.get().kind == "account"

@@ -142,9 +142,9 @@ def test_files_of_headers_are_links() -> None:
 
     message = filling.content("a", "pt_BR", components, {"header.image": "https://example.com/a.jpg"})
 
-    assert message.to_json()["header"] == {"kind": "image", "link": "https://example.com/a.jpg"}
+    assert message.as_dict()["header"] == {"kind": "image", "link": "https://example.com/a.jpg"}
     with pytest.raises(ContentError):
-        filling.content("a", "pt_BR", components, {"header.image": "http://example.com/a.jpg"})
+        filling.content("a", "pt_BR", components, {"header.image": "example.com/a.jpg"})
 
 
 @pytest.mark.parametrize(

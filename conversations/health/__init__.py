@@ -1,0 +1,1 @@
+"""How numbers fare: figures, risk, brake, failures in words."""

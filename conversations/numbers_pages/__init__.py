@@ -1,0 +1,1 @@
+"""Pages of numbers: list, registration, settings, health."""
