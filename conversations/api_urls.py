@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from conversations import api, numbers_api
@@ -16,6 +16,7 @@ _number = numbers_api.Numbers.as_view
 urlpatterns: list[URLPattern | URLResolver] = [
     path("whatsapp/webhook", csrf_exempt(api.Webhook.as_view()), name="webhook"),
     path("webhooks/meta", csrf_exempt(api.Webhook.as_view()), name="webhook-meta"),
+    path("", include("conversations.people.api_urls")),
     path("webhooks/meta/verify", api.Handshake.as_view(), name="webhook-verify"),
     path(_TEMPLATES, Templates.as_view({"get": "list", "post": "create"}), name="templates"),
     path(f"{_TEMPLATES}/local", Templates.as_view({"get": "local"}), name="templates-local"),

@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from conversations.models import Contact, ContactIdentity
+from conversations.people import merge_queue
 from pytake.core import phones
 from pytake.infra import bulk
 
@@ -38,11 +40,14 @@ def resolve(senders: Sequence[Sender], *, organization_id: uuid.UUID, now: datet
     added: list[ContactIdentity] = []
     confirmed: list[ContactIdentity] = []
     result: list[Contact | None] = []
+    doubles: list[tuple[uuid.UUID, uuid.UUID, dict[str, Any]]] = []
     for sender in senders:
         if not sender.addresses:
             result.append(None)
             continue
-        contact = next((known[key].contact for key in sender.keys if key in known), None)
+        theirs = [known[key].contact for key in sender.keys if key in known]
+        contact = theirs[0] if theirs else None
+        doubles += [(theirs[0].pk, other.pk, _evidence(sender)) for other in theirs[1:] if other.pk != theirs[0].pk]
         if contact is None:
             contact = _new(sender, organization_id)
             fresh.append(contact)
@@ -58,7 +63,13 @@ def resolve(senders: Sequence[Sender], *, organization_id: uuid.UUID, now: datet
     bulk.insert(Contact, fresh)
     bulk.insert(ContactIdentity, added)
     ContactIdentity.objects.bulk_update(confirmed, ["kind", "value", "confirmed_at"])
+    # One payload with addresses of two contacts: they are one person.
+    merge_queue.propose(doubles, organization_id=organization_id)
     return result
+
+
+def _evidence(sender: Sender) -> dict[str, Any]:
+    return {"source": "provider", "addresses": [list(pair) for pair in sender.addresses]}
 
 
 def _new(sender: Sender, organization_id: uuid.UUID) -> Contact:

@@ -343,7 +343,9 @@ UPDATE conversations_contact contact SET
     username = CASE WHEN fresh.username <> '' THEN fresh.username ELSE contact.username END,
     last_message_at = greatest(contact.last_message_at, fresh.at),
     last_message_received_at = greatest(contact.last_message_received_at, fresh.at),
-    total_messages_received = contact.total_messages_received + fresh.count
+    total_messages_received = contact.total_messages_received + fresh.count,
+    -- Who writes again is back.
+    deleted_at = NULL
 FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(usernames)s::text[], %(ats)s::timestamptz[], %(counts)s::int[])
     AS fresh (id, name, username, at, count)
 WHERE contact.id = fresh.id

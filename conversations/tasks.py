@@ -16,6 +16,7 @@ from conversations.health import alerts, watch
 from conversations.media import fetching, uploading
 from conversations.message_templates import notices, sync
 from conversations.official import refresh
+from conversations.people import importing, merge_queue
 from pytake.infra import tenancy
 from pytake.infra.nudge import nudge
 
@@ -113,3 +114,20 @@ def mail_number_alerts(*, organization_id: str, **_: Any) -> None:
     """Mail what happened to numbers and is serious."""
     with tenancy.organization_context(uuid.UUID(organization_id)):
         alerts.send(uuid.UUID(organization_id), now=timezone.now())
+
+
+@shared_task(name="conversations.import_contacts")
+def import_contacts(**_: Any) -> None:
+    """Import rows of contacts that wait, a slice of each import in turn; go on in another task when time is over."""
+    until = timezone.now() + BUDGET
+    importing.import_waiting(until=until, clock=timezone.now)
+    if timezone.now() >= until:
+        nudge(importing.TASK)
+    else:
+        importing.forget(now=timezone.now())
+
+
+@shared_task(name="conversations.merge_matches")
+def merge_matches(**_: Any) -> None:
+    """Merge contacts that the provider proved to be one."""
+    merge_queue.merge_waiting(until=timezone.now() + BUDGET, clock=timezone.now)

@@ -1,7 +1,7 @@
 """Sessions and people: what happens to the bot's run when somebody takes the thread, gives it back or ends it.
 
 Named in the settings (AGENT_TOOK_THREAD, AGENT_RELEASED_THREAD, THREAD_ENDED), called inside the inbox's transaction;
-SESSION_OFFERS and CONTACTS_OPTED_OUT are called by what keeps consent.
+SESSION_OFFERS, CONTACTS_OPTED_OUT and CONTACTS_MERGED are called by what keeps people and consent.
 """
 
 from __future__ import annotations
@@ -86,3 +86,11 @@ def end_for_opt_out(contact_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
     pending = FlowTimer.objects.filter(session__in=theirs, state=FlowTimer.State.PENDING)
     pending.update(state=FlowTimer.State.CANCELLED)
     theirs.update(is_active=False, status=ConversationState.Status.ENDED, end_reason="opted_out", ended_at=now)
+
+
+def end_for_merge(contact_id: uuid.UUID, *, now: datetime) -> None:
+    """A contact becomes part of another: its session is over, since a number and a contact have one at most."""
+    theirs = ConversationState.objects.filter(contact_id=contact_id, is_active=True, is_test=False)
+    pending = FlowTimer.objects.filter(session__in=theirs, state=FlowTimer.State.PENDING)
+    pending.update(state=FlowTimer.State.CANCELLED)
+    theirs.update(is_active=False, status=ConversationState.Status.ENDED, end_reason="superseded", ended_at=now)

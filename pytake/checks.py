@@ -29,6 +29,7 @@ def handlers_resolve(**_: Any) -> list[CheckMessage]:
         "THREAD_ENDED",
         "SESSION_OFFERS",
         "CONTACTS_OPTED_OUT",
+        "CONTACTS_MERGED",
         "SOCKET_STATISTICS",
     )
     names += [(getattr(settings, single), single) for single in singles if getattr(settings, single, "")]

@@ -396,6 +396,8 @@ SESSION_OFFERS = "flows.sessions.offering"
 CONTACTS_OPTED_OUT = "flows.sessions.end_for_opt_out"
 # Who is asked where a message template is used: called with (name, language) inside the organization's context.
 TEMPLATE_USES = ["flows.template_uses.find"]
+# Called before everything of a contact is given to another one (id of the one that goes, now=…).
+CONTACTS_MERGED = "flows.sessions.end_for_merge"
 # Who may hear a kind of realtime room: called with (user, key) inside the organization's context.
 REALTIME_ROOMS = {
     "conversation": "conversations.room_access.may_hear_thread",

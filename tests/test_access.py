@@ -22,6 +22,8 @@ from django.urls.resolvers import RegexPattern, RoutePattern
 from rest_framework.test import APIClient
 
 from conversations.inbox.actions import VERBS
+from conversations.models import ContactImport, CustomField, Tag
+from conversations.people.deeds import DEEDS
 from pytake.accounts.models import ApiToken, Organization, RefreshToken, Role
 from pytake.infra import redis_client, tenancy
 from pytake.infra.ids import new_id
@@ -48,6 +50,9 @@ SKIPPED = {
 # Of which model the key in a page's path is: the first prefix that fits.
 KEYS_OF_PAGES = {
     "/admin/r/": "accounts.User",
+    "/inbox/contacts/setup/tags/": "conversations.Tag",
+    "/inbox/contacts/setup/fields/": "conversations.CustomField",
+    "/inbox/contacts/import/": "conversations.ContactImport",
     "/inbox/contacts/": "conversations.Contact",
     "/inbox/media/": "conversations.Message",
     "/inbox/numbers/": "conversations.WhatsAppNumber",
@@ -63,6 +68,8 @@ PLAIN: dict[str, tuple[str, ...]] = {
     "uidb36": ("x",),
     "key": ("y",),
     "verb": tuple(VERBS),
+    "deed": tuple(DEEDS),
+    "token": ("nothing",),
 }
 
 
@@ -123,6 +130,9 @@ class Rows:
         contact = make.contact(organization, name=MARKER, wa_id="5511987659999")
         conversation = make.conversation(number, contact)
         make.media(make.message(conversation, text=MARKER), filename=MARKER)
+        Tag.objects.create(organization=organization, name=MARKER)
+        CustomField.objects.create(organization=organization, key="k", label=MARKER)
+        ContactImport.objects.create(organization=organization, filename=MARKER, headers=[MARKER])
         make.department(organization, name=MARKER)
         make.flow(make.chatbot(organization, name=MARKER), name=MARKER)
         make.template(organization, name="segredo7f3a", body=MARKER)
@@ -153,6 +163,8 @@ class Rows:
         aliases = {
             "number": "whatsappnumber",
             "template": "whatsapptemplate",
+            "identity": "contactidentity",
+            "merge": "contactmerge",
             "agent": "user",
             "member": "user",
             "session": "conversationstate",

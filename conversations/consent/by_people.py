@@ -46,3 +46,32 @@ def history(contact: Contact) -> list[ConsentEvent]:
     """Return the newest events of a contact, newest first."""
     rows = ConsentEvent.objects.filter(contact=contact).select_related("number", "actor_user")
     return list(rows.order_by("-occurred_at", "-pk")[:HISTORY_MAX])
+
+
+@transaction.atomic
+def record_event(
+    contact: Contact,
+    *,
+    purpose: str,
+    action: str,
+    legal_basis: str,
+    evidence: dict[str, Any],
+    at: datetime,
+    by: User,
+    request: Any,
+    now: datetime,
+) -> None:
+    """Record one event that a program reports, with its evidence."""
+    fact = ledger.Fact(
+        contact_id=contact.pk,
+        purpose=purpose,
+        action=action,
+        source=ConsentEvent.Source.API,
+        at=at,
+        by=by.pk,
+        legal_basis=legal_basis,
+        evidence=evidence,
+    )
+    ledger.record([fact], now=now)
+    changes = {"purpose": purpose, "action": action}
+    audit.record(action="contact.consent", entity=contact, by=by, changes=changes, request=request)

@@ -33,6 +33,7 @@ class Fact:
     number_id: uuid.UUID | None = None
     by: uuid.UUID | None = None
     wording: str = ""
+    legal_basis: str = "consent"
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
@@ -68,6 +69,22 @@ def record(facts: Sequence[Fact], *, now: datetime) -> None:
         _cancel(ids, now=now)
 
 
+@transaction.atomic
+def silence(contact_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
+    """Contacts were blocked: bots fall silent, and what waits to be sent by machines is not sent."""
+    ids = sorted(contact_ids)
+    lock(ids)
+    import_string(settings.CONTACTS_OPTED_OUT)(ids, now=now)
+    _cancel(ids, now=now)
+
+
+@transaction.atomic
+def derive(contact_ids: Sequence[uuid.UUID]) -> None:
+    """Derive what contacts accept from the ledger once more, after events changed hands."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DERIVE, {"ids": sorted(contact_ids), "organization": tenancy.current_organization_id()})
+
+
 def _row(fact: Fact, *, now: datetime) -> dict[str, Any]:
     return {
         "organization_id": tenancy.current_organization_id(),
@@ -77,6 +94,7 @@ def _row(fact: Fact, *, now: datetime) -> dict[str, Any]:
         "purpose": str(fact.purpose),
         "action": str(fact.action),
         "source": str(fact.source),
+        "legal_basis": fact.legal_basis,
         "wording_version": fact.wording,
         "evidence": fact.evidence,
         "actor_user_id": fact.by,

@@ -10,6 +10,7 @@ from conversations.models import Contact, Message
 # Intents of this priority and later ones are promotions: automations and campaigns.
 PROMOTIONS_FROM: Final = 60
 BLOCKED: Final = "blocked"
+DELETED: Final = "contact_deleted"
 OPTED_OUT: Final = "opted_out"
 STOPPED: Final = "marketing_stopped"
 
@@ -17,6 +18,7 @@ STOPPED: Final = "marketing_stopped"
 REFUSAL_SQL: Final = f"""CASE
     WHEN message.sender_type NOT IN ('bot', 'campaign') AND message.priority < {PROMOTIONS_FROM} THEN ''
     WHEN contact.is_blocked THEN '{BLOCKED}'
+    WHEN contact.deleted_at IS NOT NULL THEN '{DELETED}'
     WHEN message.sender_type <> 'campaign' AND message.priority < {PROMOTIONS_FROM} THEN
         CASE WHEN contact.accepts_bot THEN '' ELSE '{OPTED_OUT}' END
     WHEN NOT contact.opt_in THEN '{OPTED_OUT}'
@@ -31,6 +33,8 @@ def refusal(contact: Contact, *, number_id: uuid.UUID, sender_type: str, priorit
         return ""
     if contact.is_blocked:
         return BLOCKED
+    if contact.deleted_at is not None:
+        return DELETED
     if not is_promotion:
         return "" if contact.accepts_bot else OPTED_OUT
     if not contact.opt_in:

@@ -24,6 +24,7 @@ REASONS: Final[Mapping[str, Promise]] = {
     "WINDOW_CLOSED": _CLOSED,
     "131047": _CLOSED,
     rules.BLOCKED: _("The contact is blocked"),
+    rules.DELETED: _("The contact was deleted"),
     rules.OPTED_OUT: _("The person does not want such messages"),
     rules.STOPPED: _("The person stopped marketing messages"),
     "no_token": _NO_ACCESS,

@@ -41,6 +41,46 @@ class Tag(TenantRow):
         return self.name
 
 
+class CustomField(TenantRow):
+    """A field that an organization keeps of its contacts; values are in `Contact.attributes` under `key`."""
+
+    class Kind(models.TextChoices):
+        """What values it takes."""
+
+        TEXT = "text", _("Text")
+        NUMBER = "number", _("Number")
+        DATE = "date", _("Date")
+        CHOICE = "choice", _("Choice of a list")
+        YES_NO = "yes_no", _("Yes or no")
+
+    key = models.SlugField(_("key"), max_length=40)
+    label = models.CharField(_("label"), max_length=60)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.TEXT)
+    choices = models.JSONField(_("choices"), default=list, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        verbose_name = _("custom field")
+        verbose_name_plural = _("custom fields")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "key"],
+                condition=Q(deleted_at__isnull=True),
+                name="conversations_customfield_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["text", "number", "date", "choice", "yes_no"]),
+                name="conversations_customfield_kind_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
 class ContactQuerySet(TenantQuerySet["Contact"]):
     """People of an organization."""
 

@@ -1,18 +1,16 @@
-"""The contact list: search and keyset pages; saving a contact's data."""
+"""Which contacts: search, filters and keyset pages."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from django.db import transaction
 from django.db.models import F, Q
 
-from conversations.models import Contact, ContactIdentity
+from conversations.models import Contact, ContactIdentity, ContactTag, Conversation
 from conversations.models.people import ContactQuerySet
-from pytake.accounts import audit
 from pytake.accounts.models import User
 from pytake.core import phones
 
@@ -27,11 +25,42 @@ class Page:
     next_cursor: str
 
 
-def page(user: User, *, search: str = "", cursor: str = "") -> Page:
-    """Return contacts who wrote, last one first; with a search, those found by name, e-mail or phone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which contacts: all filters hold together; None asks for nothing."""
+
+    search: str = ""
+    tag: uuid.UUID | None = None
+    is_vip: bool | None = None
+    is_blocked: bool | None = None
+    accepts: bool | None = None
+    agent: uuid.UUID | None = None
+    without_tag: bool = False
+
+
+def chosen(user: User, wanted: Wanted) -> ContactQuerySet:
+    """Return the contacts that `user` may see and that fit."""
     rows = Contact.objects.visible_to(user).alive()
-    if search:
-        rows = found(rows, search, by=user)
+    if wanted.search:
+        rows = found(rows, wanted.search, by=user)
+    if wanted.tag is not None:
+        marked = ContactTag.objects.filter(tag_id=wanted.tag, tag__deleted_at=None)
+        rows = rows.filter(pk__in=marked.values("contact_id"))
+    if wanted.is_vip is not None:
+        rows = rows.filter(is_vip=wanted.is_vip)
+    if wanted.is_blocked is not None:
+        rows = rows.filter(is_blocked=wanted.is_blocked)
+    if wanted.accepts is not None:
+        rows = rows.filter(opt_in=wanted.accepts)
+    if wanted.agent is not None:
+        theirs = Conversation.objects.visible_to(user).filter(current_agent_id=wanted.agent)
+        rows = rows.filter(pk__in=theirs.values("contact_id"))
+    return rows
+
+
+def page(user: User, *, search: str = "", cursor: str = "", wanted: Wanted | None = None) -> Page:
+    """Return contacts, who wrote last first; with filters, those that fit them."""
+    rows = chosen(user, wanted or Wanted(search=search))
     if (point := _point(cursor)) is not None:
         at, pk = point
         if at is None:
@@ -69,13 +98,6 @@ def _of_digits(digits: str, by: User) -> Q:
         return Q(value__endswith=digits)
     whole = [digits, phones.COUNTRY_CODES["BR"] + digits]
     return Q(canonical_key__in=[phones.canonical_key("phone", spelling) for spelling in whole])
-
-
-def save(contact: Contact, *, changes: dict[str, Any], by: User, request: Any) -> None:
-    """Save the edited contact and record who changed what."""
-    with transaction.atomic():
-        contact.save(update_fields=[*changes, "updated_at"])
-        audit.record(action="contact.updated", entity=contact, by=by, changes=changes, request=request)
 
 
 def _cursor(contact: Contact) -> str:
