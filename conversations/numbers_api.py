@@ -73,7 +73,7 @@ class Numbers(ApiViewSet):
         """
         return self.page(numbers_shapes.NumberShape)
 
-    @extend_schema(request=numbers_shapes.RegisterInput, responses={201: numbers_shapes.NumberShape})
+    @extend_schema(request=numbers_shapes.RegisterNumberInput, responses={201: numbers_shapes.NumberShape})
     def create(self, request: Request) -> Response:
         """Register a number of the Cloud API.
 
@@ -81,7 +81,7 @@ class Numbers(ApiViewSet):
         secret is that of the token's app: 400 `CREDENTIALS_REFUSED` names the field. 409 `DUPLICATE` when it is
         connected already, here or elsewhere. 502 `PROVIDER_ERROR` when WhatsApp does not answer.
         """
-        data = self.checked(numbers_shapes.RegisterInput, request)
+        data = self.checked(numbers_shapes.RegisterNumberInput, request)
         organization = Organization.objects.of_context()
         if organization is None:
             raise NotFoundError(_("Say for which organization (X-Organization-Id)."))
@@ -144,14 +144,14 @@ class Numbers(ApiViewSet):
         shown = {name: getattr(number, name) for name in names}
         return Response(numbers_shapes.TestShape({"ok": not error, "error": error, **shown}).data)
 
-    @extend_schema(responses={200: numbers_shapes.HealthShape})
+    @extend_schema(responses={200: numbers_shapes.NumberHealthShape})
     def health(self, request: Request, pk: UUID) -> Response:
         """Show the health of a number.
 
         Quality, limits used, queue, failures by cause, opt-out and block shares, template states, and the risk
         with its reasons.
         """
-        return Response(numbers_shapes.HealthShape(report.of(self.get_object(), now=_now())).data)
+        return Response(numbers_shapes.NumberHealthShape(report.of(self.get_object(), now=_now())).data)
 
     @extend_schema(responses={200: numbers_shapes.ChatbotRow(many=True)})
     def compatible_chatbots(self, request: Request, pk: UUID) -> Response:

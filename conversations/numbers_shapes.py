@@ -56,7 +56,7 @@ class NumberInput(StrictSerializer):
     verify_token = _secret("Write-only.")
 
 
-class RegisterInput(StrictSerializer):
+class RegisterNumberInput(StrictSerializer):
     """A number of the Cloud API. WhatsApp must confirm that the credentials are the number's."""
 
     connection_type = serializers.ChoiceField(choices=["official"], default="official")
@@ -191,7 +191,7 @@ class QueueShape(serializers.Serializer[Any]):
     unknown = serializers.IntegerField()
 
 
-class HealthShape(serializers.Serializer[Any]):
+class NumberHealthShape(serializers.Serializer[Any]):
     """The health of a number. Shares are percentages of the last 24 hours."""
 
     quality_rating = serializers.CharField(source="number.quality_rating")

@@ -94,7 +94,7 @@ class UseShape(serializers.Serializer[Any]):
     is_live = serializers.BooleanField(help_text="It sends the template now, not only in a draft.")
 
 
-class UsageShape(serializers.Serializer[Any]):
+class TemplateUsageShape(serializers.Serializer[Any]):
     """Where a template is used."""
 
     items = UseShape(many=True)
@@ -239,11 +239,11 @@ class Templates(ApiViewSet):
         editing.delete(self.get_object(), by=user, now=timezone.now(), at_provider=at_meta)
         return Response(status=204)
 
-    @extend_schema(responses={200: UsageShape})
+    @extend_schema(responses={200: TemplateUsageShape})
     def usage(self, request: Request, number_id: UUID, template_id: UUID) -> Response:
         """Show where a template is used.
 
         Flows, automations and campaigns that send it, live ones first.
         """
         row = self.get_object()
-        return Response(UsageShape({"items": usage.of(row), "waiting_messages": usage.waiting(row)}).data)
+        return Response(TemplateUsageShape({"items": usage.of(row), "waiting_messages": usage.waiting(row)}).data)
