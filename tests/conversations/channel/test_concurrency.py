@@ -16,6 +16,7 @@ from pytest_django import Settings
 from conversations import handling, inbound, outbound, outbox, sweeping
 from conversations.claimed import claim
 from conversations.content import Text
+from conversations.lanes import Waiting
 from conversations.models import (
     Contact,
     Conversation,
@@ -25,7 +26,6 @@ from conversations.models import (
     WebhookItem,
     WhatsAppNumber,
 )
-from conversations.outbound import Waiting
 from pytake.accounts.models import Organization
 from pytake.infra import tenancy
 from tests import make

@@ -12,8 +12,8 @@ from pytest_django import Settings
 from conversations import outbound, outbox, sweeping
 from conversations.claimed import claim
 from conversations.content import Button, Buttons, ListMenu, Row, Section
+from conversations.lanes import Waiting
 from conversations.models import Contact, MessageAttempt, MessageStatusEvent, WhatsAppNumber
-from conversations.outbound import Waiting
 from tests import make
 from tests.conversations.channel import responder as answers
 from tests.conversations.channel.conftest import ANA, Provider, Say, drain, free_port, fresh, states, status
