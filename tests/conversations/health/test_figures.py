@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from conversations.consent import ledger
 from conversations.health import alerts, brake, figures, report, sending_state, watch, words
@@ -65,7 +65,8 @@ def test_failures_are_grouped_by_cause_with_what_to_do(number: WhatsAppNumber) -
     failed(number, "77", 1, error_title="Never heard of")
     now = timezone.now() + timedelta(seconds=1)
 
-    found = {item.group.code: item for item in map(words.failure, figures.failures(number.pk, now=now))}
+    with translation.override("en"):
+        found = {item.group.code: item for item in map(words.failure, figures.failures(number.pk, now=now))}
 
     assert {code: item.group.count for code, item in found.items()} == {"131026": 3, "131042": 1, "77": 1}
     assert "billing" in found["131042"].advice
