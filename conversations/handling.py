@@ -130,7 +130,7 @@ def _handle(organization_id: uuid.UUID, rows: list[Waiting], *, now: datetime) -
 # What handlers need. Other columns are read when asked for, row by row.
 _OF_CONTACT: Final = (
     "organization_id", "name", "profile_name", "username", "email", "company", "language", "attributes", "is_vip",
-    "lifecycle_stage", "lead_score", "is_blocked", "opt_in", "accepts_bot",
+    "lifecycle_stage", "lead_score", "is_blocked", "opt_in", "accepts_bot", "deleted_at",
 )  # fmt: skip
 _OF_THREAD: Final = (
     "organization_id", "contact_id", "number_id", "department_id", "queue_id", "current_agent_id", "status",

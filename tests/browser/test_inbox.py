@@ -112,7 +112,7 @@ def test_everything_works_without_scripts(open_as: Open, agent_of_clinic: User, 
     page.locator(".conv").first.click()
     page.locator('[data-verb="take"]').click()
     page.locator("#reply-text").fill("Sem scripts")
-    page.locator(".write-reply button").click()
+    page.locator(".write-reply button[type=submit]").click()
     expect(page.locator(".bubble.is-agent")).to_contain_text("Sem scripts")
     page.locator('[data-verb="resolve"]').first.click()
 
