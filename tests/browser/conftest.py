@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -73,7 +75,25 @@ def open_as(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
     yield open_page
     for context in contexts:
         context.close()
+    _let_requests_end()
     assert errors == []
+
+
+def _let_requests_end() -> None:
+    """Wait for requests that closed pages left behind: emptying the tables under them would be a deadlock."""
+    busy = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND state IN ('active', 'idle in transaction')"
+    )
+    rests = 0
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute(busy)
+            row = cursor.fetchone()
+        rests = 0 if row and row[0] else rests + 1
+        if rests == 3:
+            return
+        time.sleep(0.03)
 
 
 @pytest.fixture
