@@ -76,6 +76,8 @@ class WhatsAppNumberAdmin(TenantAdmin):
     """Numbers. Secrets are written here and never shown."""
 
     form = NumberForm
+    list_before_template = "qr/admin_notice.html"
+    change_form_before_template = "qr/admin_notice.html"
     can_add = True
     editable = (
         "display_name", "is_active", "default_chatbot", "default_department", "limit_per_second", "limit_per_minute",
@@ -93,7 +95,8 @@ class WhatsAppNumberAdmin(TenantAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show identity, state and limits; secrets to those who may replace them."""
-        identity = ("phone_number", "display_name", "phone_number_id", "whatsapp_business_account_id")
+        names = ("phone_number", "display_name", "phone_number_id", "whatsapp_business_account_id")
+        identity = names[:2] if obj.is_qr else names  # the others belong to its session
         keys = (_("Secrets"), {"fields": self._secrets})
         state = ("is_active", "status", "status_reason", "health_state", "quality_rating", "messaging_limit_tier")
         limits = ("limit_per_second", "limit_per_minute", "limit_per_hour", "limit_per_day", "min_gap_ms")
@@ -103,7 +106,7 @@ class WhatsAppNumberAdmin(TenantAdmin):
             (_("Answers"), {"fields": ("default_chatbot", "default_department")}),
             (_("Limits"), {"fields": limits}),
         ]
-        return [*shown, keys] if self.has_change_permission(request, obj) else shown
+        return [*shown, keys] if self.has_change_permission(request, obj) and not obj.is_qr else shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
         """Edit through the verbs of the domain."""

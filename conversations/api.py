@@ -60,7 +60,7 @@ class Webhook(APIView):
                 query.get("hub.mode"), query.get("hub.verify_token"), query.get("hub.challenge")
             )
         except webhooks.RefusedError as exc:
-            return _refusal(exc, request)
+            return refusal(exc, request)
         return HttpResponse(challenge, content_type="text/plain")
 
     @extend_schema(request=WebhookBody, responses={200: ReceivedShape})
@@ -83,7 +83,7 @@ class Webhook(APIView):
                 now=now,
             )
         except webhooks.RefusedError as exc:
-            return _refusal(exc, request)
+            return refusal(exc, request)
         return HttpResponse(webhooks.RECEIVED, content_type="application/json")
 
 
@@ -104,6 +104,7 @@ class Handshake(APIView):
         return Webhook().get(request)
 
 
-def _refusal(exc: webhooks.RefusedError, request: Request) -> Response:
+def refusal(exc: webhooks.RefusedError, request: Request) -> Response:
+    """Answer a delivery that is not accepted."""
     request_id = getattr(request._request, "request_id", "")  # DRF's way to the inner request
     return Response(webhooks.refusal(exc, request_id=request_id), status=exc.status, headers=exc.headers)

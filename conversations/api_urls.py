@@ -7,6 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from conversations import api, numbers_api
 from conversations.message_templates.api import Templates
+from conversations.qr.api import EvolutionWebhook, QrCode, QrCodeStatus
 
 app_name = "conversations-api"
 
@@ -15,6 +16,9 @@ _number = numbers_api.Numbers.as_view
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("whatsapp/webhook", csrf_exempt(api.Webhook.as_view()), name="webhook"),
+    path("whatsapp/webhook/evolution/<uuid:pk>", csrf_exempt(EvolutionWebhook.as_view()), name="webhook-evolution"),
+    path("whatsapp/<uuid:pk>/qrcode", QrCode.as_view(), name="qrcode"),
+    path("whatsapp/<uuid:pk>/qrcode/status", QrCodeStatus.as_view(), name="qrcode-status"),
     path("webhooks/meta", csrf_exempt(api.Webhook.as_view()), name="webhook-meta"),
     path("", include("conversations.people.api_urls")),
     path("webhooks/meta/verify", api.Handshake.as_view(), name="webhook-verify"),

@@ -42,6 +42,7 @@ from conversations.models import (
 )
 from conversations.official import news
 from conversations.payloads import Item
+from conversations.qr import answers, echoes, links
 from notifications import events
 from pytake.infra import bulk, metrics, tenancy
 from pytake.infra.nudge import nudge
@@ -114,17 +115,16 @@ def process_number(waiting: Waiting, *, now: datetime) -> int:
 
 
 def _process(deliveries: Sequence[WebhookEvent], waiting: Waiting, *, now: datetime) -> int:
-    numbers = {
-        number.phone_number_id: number
-        for number in WhatsAppNumber.objects.alive().filter(phone_number_id__isnull=False)
-    }
+    # Numbers without an id of the provider's (those paired by QR code) are named by our own.
+    numbers: dict[str | None, WhatsAppNumber]
+    numbers = {number.phone_number_id or str(number.pk): number for number in WhatsAppNumber.objects.alive()}
     done: list[int] = []
     work: list[Entry] = []
     for delivery in deliveries:
         if work and len(work) >= ITEMS_MAX:
             break
         try:
-            items = payloads.read(bytes(delivery.raw_body))
+            items = inbound_items.read(delivery)
         except payloads.UnreadableError as exc:
             _give_up(delivery.pk, str(exc))
             continue
@@ -219,6 +219,8 @@ def _write(work: Sequence[Entry], organization_id: uuid.UUID, *, now: datetime) 
         aside += _messages(number, [entry for entry in entries if entry.item.kind == "message"], now=now)
         aside += preferences.apply(number, [entry for entry in entries if entry.item.kind == "preference"], now=now)
         aside += news.apply(number, [entry for entry in entries if entry.item.kind == "account"], now=now)
+        echoes.apply(number, [entry.item.payload for entry in entries if entry.item.kind == "echo"], now=now)
+        links.apply(number, [entry.item for entry in entries if entry.item.kind == "link"], now=now)
         aside += _statuses(number, [entry for entry in entries if entry.item.kind == "status"], now=now)
     aside += template_notices.apply(
         [entry for entry in work if entry.item.kind == "template" and entry.number], now=now
@@ -279,6 +281,7 @@ def _store(number: WhatsAppNumber, arrived: Sequence[tuple[Item, Sender, Contact
         return
     conversations = threads_of_contacts.live(number, [person for _, _, person in arrived], now=now)
     messages = [_message(number, item, person, conversations[person.pk], now=now) for item, _, person in arrived]
+    answers.recognise(number, messages, now=now)
     bulk.insert(Message, messages)
     arriving.expect(messages, now=now)
     loud = [

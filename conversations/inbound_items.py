@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from conversations import payloads
 from conversations.models import WebhookEvent, WebhookItem, WhatsAppNumber
 from conversations.payloads import Item
+from conversations.qr import reading
 from pytake.core import phones
 
 
@@ -19,6 +21,14 @@ class Entry:
     item: Item
     delivery_id: int
     number: WhatsAppNumber | None
+
+
+def read(delivery: WebhookEvent) -> list[Item]:
+    """Take a delivery apart, in the dialect of its provider; raises UnreadableError."""
+    raw = bytes(delivery.raw_body)
+    if delivery.provider == WebhookEvent.EVOLUTION:
+        return reading.read(raw, number_id=delivery.number_id)
+    return payloads.read(raw)
 
 
 def of_delivery(

@@ -51,6 +51,8 @@ WITH RECURSIVE heads AS (
     -- Those that are switched off must not keep the others from being found.
     FROM heads JOIN conversations_whatsappnumber number
         ON number.id = heads.number_id AND number.is_active AND number.deleted_at IS NULL
+        -- Without its phone a number paired by QR code cannot send.
+        AND (number.connection_type <> 'qrcode' OR number.status = 'connected')
     LEFT JOIN conversations_sendinglane lane ON lane.number_id = number.id
     WHERE (lane.resting_until IS NULL OR lane.resting_until <= %(now)s)
         AND NOT EXISTS (

@@ -13,10 +13,12 @@ from django.conf import settings
 
 from conversations import circuit
 from conversations.claimed import Claimed
-from conversations.gateway.base import Gateway, NotSent, Outcome, Outgoing, Refused, Unknown
+from conversations.gateway.base import Closed, Gateway, NotSent, Outcome, Outgoing, Refused, Unknown
 from conversations.gateway.cloud_api import CloudApi
+from conversations.gateway.evolution import EvolutionApi
 from conversations.models import WhatsAppNumber
 from conversations.settling import Result
+from pytake.infra import egress
 
 try:
     import uvloop
@@ -67,7 +69,7 @@ class Line:
         queues: dict[uuid.UUID, list[Claimed]] = {}
         for message in messages:
             queues.setdefault(message.contact_id, []).append(message)
-        sending = _Sending(self._gateway(), delays)
+        sending = _Sending(self._gateway(), delays, in_flight=1 if self._number.is_qr else IN_FLIGHT)
         groups = await asyncio.gather(*(sending.in_order(queue) for queue in queues.values()))
         return [result for group in groups for result in group]
 
@@ -85,6 +87,8 @@ class Line:
         return list(await asyncio.gather(*(mark(message_id, typing=typing) for message_id, typing in receipts)))
 
     def _gateway(self) -> Gateway:
+        if self._number.is_qr:
+            return self._evolution()
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=settings.GRAPH_TIMEOUT_S, sock_connect=5)
             connector = aiohttp.TCPConnector(limit=IN_FLIGHT, keepalive_timeout=30)
@@ -99,14 +103,33 @@ class Line:
             token=self._token,
         )
 
+    def _evolution(self) -> Gateway:
+        base_url = self._number.evolution_api_url or settings.EVOLUTION_BASE_URL
+        try:
+            url = egress.checked(base_url)
+        except egress.EgressError as exc:
+            return Closed(Refused(code=exc.code, detail=exc.host, scope="account"))
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=settings.EVOLUTION_TIMEOUT_S, sock_connect=5)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, connector=egress.connector(url), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            )
+        return EvolutionApi(
+            self._session,
+            base_url=base_url,
+            instance=self._number.evolution_instance_name or "",
+            key=self._token,
+            typing=bool((self._number.settings or {}).get("typing", True)),
+        )
+
 
 class _Sending:
     """A slice on its way: paced, and stopped when the answers say that going on makes no sense."""
 
-    def __init__(self, gateway: Gateway, delays: Mapping[uuid.UUID, float]) -> None:
+    def __init__(self, gateway: Gateway, delays: Mapping[uuid.UUID, float], *, in_flight: int) -> None:
         self._gateway = gateway
         self._delays = delays
-        self._gate = asyncio.Semaphore(IN_FLIGHT)
+        self._gate = asyncio.Semaphore(in_flight)
         self._began = asyncio.get_running_loop().time()
         self._failures = 0
         self._is_stopped = False

@@ -22,6 +22,8 @@ _HEALTH: Final = WhatsAppNumber.Health
 _SCOPE: Final = CircuitBreaker.Scope
 # The reason for which WhatsApp has switched the account off.
 BANNED: Final = "banned"
+# Sends of a number paired by QR code were never acknowledged.
+NO_ACK: Final = "no_ack"
 
 
 # Why messages wait, in words.
@@ -34,6 +36,8 @@ LIMITS: Final[Mapping[str, Promise]] = {
     "pair": _("Messages to the same person in a short time"),
     "turns": _("Bot turns per minute of your plan"),
     "campaign": _("Messages per second of a campaign"),
+    "first": _("First contacts per day that WhatsApp tolerates from a number connected by QR code"),
+    "unconfirmed": _("WhatsApp does not confirm what the number sends: automations and campaigns wait"),
     "people": _("New people per day that WhatsApp allows"),
     "provider": _("WhatsApp asked to slow down"),
     "redis": _("Limits cannot be checked at the moment"),
@@ -97,10 +101,11 @@ def show(number: WhatsAppNumber, open_rows: Sequence[CircuitBreaker]) -> None:
     rows = [row for row in open_rows if row.scope in {_SCOPE.NUMBER, _SCOPE.PROMOTIONS}]
     whole = [row for row in rows if row.scope == _SCOPE.NUMBER]
     # What WhatsApp itself said of the number stands, whatever the breakers do.
-    banned = [reason for reason in number.health_reasons or [] if reason.get("code") == BANNED]
-    is_degraded = bool(rows or number.restrictions)
+    standing = [reason for reason in number.health_reasons or [] if reason.get("code") in {BANNED, NO_ACK}]
+    banned = any(reason["code"] == BANNED for reason in standing)
+    is_degraded = bool(rows or standing or number.restrictions)
     state = _HEALTH.BLOCKED if whole or banned else _HEALTH.DEGRADED if is_degraded else _HEALTH.OK
-    reasons = banned + [
+    reasons = standing + [
         {
             "code": row.reason_code,
             "detail": row.reason_detail,

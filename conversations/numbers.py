@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 
 from conversations.models import WhatsAppNumber
@@ -110,7 +111,12 @@ def set_secrets(
 
 
 def access_token(number: WhatsAppNumber) -> str:
-    """Return the token to send with."""
+    """Return the token to send with; for a number paired by QR code the key of its server."""
+    if number.is_qr:
+        envelope = number.evolution_api_key_envelope
+        if not envelope:
+            return str(settings.EVOLUTION_API_KEY)
+        return crypto.decrypt(envelope, context=context(number.organization_id, "evolution_api_key"))
     return crypto.decrypt(number.access_token_envelope, context=context(number.organization_id, "access_token"))
 
 

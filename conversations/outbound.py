@@ -30,6 +30,7 @@ from conversations.lanes import Turn, Waiting
 from conversations.line import OURS, Line
 from conversations.media import uploading
 from conversations.models import WhatsAppNumber
+from conversations.qr import files as qr_files
 from conversations.settling import Deferred, Result
 from pytake.infra import metrics, tenancy
 from pytake.infra.crypto import DecryptionError
@@ -139,7 +140,8 @@ def take_turn(
 
 def _number(number_id: uuid.UUID) -> WhatsAppNumber | None:
     numbers_ = WhatsAppNumber.objects.alive().filter(pk=number_id, is_active=True)
-    return numbers_.select_related("organization__plan").first()
+    number = numbers_.select_related("organization__plan").first()
+    return None if number is not None and number.is_qr and number.status != number.Status.CONNECTED else number
 
 
 @dataclass
@@ -170,8 +172,11 @@ class _Drainer:
         admitted, held = breakers.admit(gates, batch, now=now)
         for _, wait_s, name in held:
             self.turn.holds_back(name, until=now + timedelta(seconds=wait_s), now=now)
-        self._send(admitted, [Deferred(*row) for row in held], gates, now=now)
-        return self.turn.resting_until is None
+        before, deferred = self.turn.sent, [Deferred(*row) for row in held]
+        self._send(admitted, deferred, gates, now=now)
+        # What is put off one by one, in slices of a few, stays where it is when nothing can leave.
+        is_stuck = bool(self.turn.number.is_qr and deferred and self.turn.sent == before)
+        return self.turn.resting_until is None and not is_stuck
 
     def _gates(self, now: datetime) -> Gates:
         if self.gates is None or self.gates_read_at is None or now - self.gates_read_at > GATES_READ_EVERY:
@@ -209,7 +214,10 @@ class _Drainer:
         delays, late = self._judge(files.ready, now=now)
         deferred += [*late, *(Deferred(message, wait_s, "file") for message, wait_s in files.waiting)]
         ready = [message for message in files.ready if message.id in delays]
-        results = self.send(ready, delays) + [Result(message, outcome) for message, outcome in files.refused]
+        refused = files.refused
+        if number.is_qr:
+            ready, refused = qr_files.carried(ready)
+        results = self.send(ready, delays) + [Result(message, outcome) for message, outcome in refused]
         done = self.clock()
         settling.settle(
             number, results, gates=gates, shut=shut, unwanted=unwanted, deferred=deferred, started_at=now, now=done

@@ -65,13 +65,14 @@ class Item:
 
 def read(raw: bytes) -> list[Item]:
     """Return the items of a body; raises UnreadableError."""
-    body = _decode(raw)
+    body = decode(raw)
     if not isinstance(body, dict) or not isinstance(body.get("entry"), list):
         raise UnreadableError("not an envelope with entries")
     return list(_items(body))
 
 
-def _decode(raw: bytes) -> Any:
+def decode(raw: bytes) -> Any:
+    """Return the JSON of a body, without what PostgreSQL refuses; raises UnreadableError."""
     try:
         try:
             body = orjson.loads(raw)
@@ -197,6 +198,9 @@ def addresses(message: Mapping[str, Any], contact: Mapping[str, Any]) -> list[tu
         pair = ("bsuid", address) if BSUID.match(address) else ("wa_id", address.lstrip("+"))
         if pair not in found:
             found.append(pair)
+    # Numbers paired by QR code may know people by an opaque id, with or without the phone beside it.
+    if lid := str(message.get("from_lid") or ""):
+        found.append(("lid", lid))
     return found
 
 

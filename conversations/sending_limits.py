@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from conversations import portfolio, service_window
 from conversations.claimed import Claimed
@@ -45,16 +46,28 @@ CAMPAIGN: Final = "campaign"
 PEOPLE: Final = "people"
 
 
-# A provider's own rates for its numbers, by connection type: called with number, now and patience in seconds, they
-# return the buckets of the number (`number:<key>:<what people call it>`), those of `by_columns` among them or not.
-Rates: TypeAlias = Callable[[WhatsAppNumber, datetime, float], list[Bucket]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """A provider's own rates for its numbers."""
+
+    # Called with number, now and patience in seconds: the buckets of the number (`number:<key>:<what people call it>`),
+    # those of `by_columns` among them or not.
+    of_number: Callable[[WhatsAppNumber, datetime, float], list[Bucket]]
+    # Called with number, a slice and now, when its messages are not all alike: for each message the number's buckets,
+    # or at once the verdict.
+    of_messages: Callable[[WhatsAppNumber, Sequence[Claimed], datetime], Sequence[Sequence[Bucket] | Verdict]] | None
+    # A slice has no more messages.
+    most: int
+
+
+# By connection type; others have the rates of their columns.
 BY_CONNECTION: Final[dict[str, Rates]] = {}
 
 
 def of_number(number: WhatsAppNumber, *, now: datetime, patience_s: float = PATIENCE_S) -> list[Bucket]:
     """Return the buckets of a number, as its provider wants them. Raises redis.RedisError."""
     own = BY_CONNECTION.get(number.connection_type)
-    return own(number, now, patience_s) if own else by_columns(number, now=now, patience_s=patience_s)
+    return own.of_number(number, now, patience_s) if own else by_columns(number, now=now, patience_s=patience_s)
 
 
 def by_columns(number: WhatsAppNumber, *, now: datetime, patience_s: float = PATIENCE_S) -> list[Bucket]:
@@ -86,6 +99,8 @@ def _per_second(number: WhatsAppNumber, pace: float, patience_s: float) -> Bucke
 
 def room(number: WhatsAppNumber, *, now: datetime, most: int, patience_s: float = PATIENCE_S) -> Room:
     """Return how many messages of the number may be claimed now. Raises redis.RedisError."""
+    if own := BY_CONNECTION.get(number.connection_type):
+        most = min(most, own.most)
     return buckets.room(of_number(number, now=now, patience_s=patience_s), now=now.timestamp(), most=most)
 
 
@@ -93,12 +108,24 @@ def judge(
     number: WhatsAppNumber, messages: Sequence[Claimed], *, now: datetime, patience_s: float = PATIENCE_S
 ) -> list[Verdict]:
     """Take tokens for a slice, or say how long each has to wait and for which limit. Raises redis.RedisError."""
-    shared = of_number(number, now=now, patience_s=patience_s)
+    shared = _shared(number, messages, now, patience_s)
     people = portfolio.limit_of(number, messages, now=now)
     paired = bool((number.settings or {}).get("pair_limit", True))
-    requests = [_limits_of(number, message, shared, paired, people, now) for message in messages]
-    again = [message.was_put_off for message in messages]
-    return [_bounded(verdict) for verdict in buckets.take(requests, now=now.timestamp(), again=again)]
+    asked = [(message, own) for message, own in zip(messages, shared, strict=True) if not isinstance(own, Verdict)]
+    requests = [_limits_of(number, message, own, paired, people, now) for message, own in asked]
+    again = [message.was_put_off for message, _ in asked]
+    taken = iter(buckets.take(requests, now=now.timestamp(), again=again))
+    return [own if isinstance(own, Verdict) else _bounded(next(taken)) for own in shared]
+
+
+def _shared(
+    number: WhatsAppNumber, messages: Sequence[Claimed], now: datetime, patience_s: float
+) -> Sequence[Sequence[Bucket] | Verdict]:
+    """Return for each message the buckets of the number, or what is clear without asking."""
+    own = BY_CONNECTION.get(number.connection_type)
+    if own and own.of_messages:
+        return own.of_messages(number, messages, now)
+    return [of_number(number, now=now, patience_s=patience_s)] * len(messages)
 
 
 def _limits_of(

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_MAX: Final = 3
 BASE_S: Final = 2.0
 RECONCILE: Final = timedelta(minutes=10)
+QR_ACK: Final = timedelta(seconds=60)
+QR_RECONCILE: Final = timedelta(minutes=60)
 _A = MessageAttempt.Outcome
 
 
@@ -97,6 +99,8 @@ def settle(
 ) -> None:
     """Write the outcomes in one transaction; statuses that came first are matched; pages are told of failures."""
     rows = [_row(result, now=now) for result in results]
+    if number.is_qr:
+        rows = [_watched(row, now=now) for row in rows]
     rows += [_closed(message, now=now) for message in shut]
     rows += [_unwanted(message, now=now) for message in unwanted]
     rows += [_later(row, now=now) for row in deferred]
@@ -168,6 +172,12 @@ def _row(result: Result, *, now: datetime) -> _Row:
                 code=outcome.code[:40],
                 title=outcome.detail[:255],
             )
+
+
+def _watched(row: _Row, *, now: datetime) -> _Row:
+    """Sessions of QR numbers accept what they never send, and tell late what became of it."""
+    wait = {"accepted": QR_ACK, "unknown": QR_RECONCILE}.get(row.state)
+    return replace(row, reconcile_until=now + wait) if wait else row
 
 
 def _closed(message: Claimed, *, now: datetime) -> _Row:

@@ -115,7 +115,7 @@ UPDATE conversations_message message SET
         ELSE fresh.error_title END,
     error_details = CASE WHEN {_FAILED} AND message.status = 'failed' THEN message.error_details ELSE '' END,
     price_category = CASE WHEN fresh.category <> '' THEN fresh.category ELSE message.price_category END,
-    claimed_until = NULL
+    claimed_until = NULL, reconcile_until = NULL
 FROM unnest(%(ids)s::uuid[], %(wamids)s::text[], %(ranks)s::int[], %(faileds)s::bool[], %(sents)s::timestamptz[],
             %(delivereds)s::timestamptz[], %(reads)s::timestamptz[], %(failed_ats)s::timestamptz[],
             %(codes)s::text[], %(titles)s::text[], %(categories)s::text[])

@@ -17,6 +17,7 @@ from conversations.media import fetching, uploading
 from conversations.message_templates import notices, sync
 from conversations.official import refresh
 from conversations.people import importing, merge_queue
+from conversations.qr import watch as qr_watch
 from pytake.infra import tenancy
 from pytake.infra.nudge import nudge
 
@@ -57,6 +58,12 @@ def send_messages(*, number_id: str | None = None, **_: Any) -> None:
 def sweep_sending(**_: Any) -> None:
     """Heal what crashes left behind."""
     sweeping.sweep(now=timezone.now())
+
+
+@shared_task(name="conversations.watch_qr_numbers")
+def watch_qr_numbers(**_: Any) -> None:
+    """Look after numbers paired by QR code."""
+    qr_watch.watch(now=timezone.now())
 
 
 @shared_task(name="conversations.fetch_media")

@@ -9,6 +9,14 @@ GRAPH_API_VERSION = env.text("GRAPH_API_VERSION", "v26.0")
 # Files of messages come from the Graph host or from these, and their subdomains; nothing else gets the token.
 MEDIA_HOSTS = ["fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net"]
 MEDIA_BYTES_MAX = env.integer("MEDIA_BYTES_MAX", 100 * 1024 * 1024)
+# Where organizations may pair numbers by QR code without a server of their own; both empty: only with their own.
+EVOLUTION_BASE_URL = env.text("EVOLUTION_BASE_URL", "")
+EVOLUTION_API_KEY = env.text("EVOLUTION_API_KEY", "")
+# Where those servers reach this installation, if it is not where people do.
+EVOLUTION_WEBHOOK_BASE_URL = env.text("EVOLUTION_WEBHOOK_BASE_URL", "") or env.text("SITE_URL", "http://127.0.0.1:8000")
+EVOLUTION_TIMEOUT_S = env.seconds("EVOLUTION_TIMEOUT", 20.0)
+# Origins that may be called although they lie in a private network; for the operator, never for organizations.
+EGRESS_ALLOWED_ORIGINS = [*env.words("EGRESS_ALLOWED_ORIGINS"), *([EVOLUTION_BASE_URL] if EVOLUTION_BASE_URL else [])]
 GRAPH_TIMEOUT_S = env.seconds("GRAPH_TIMEOUT", 30.0)
 # Optional platform-wide verify token for `/webhooks/meta`; numbers have their own.
 WEBHOOK_VERIFY_TOKEN = env.text("WEBHOOK_VERIFY_TOKEN", "")

@@ -142,6 +142,7 @@ def _environment(data: Path, web: int, realtime: int, simulator: int) -> None:
         "CSRF_TRUSTED_ORIGINS": f"http://127.0.0.1:{web},http://localhost:{web}",
         "REALTIME_URL": f"ws://127.0.0.1:{realtime}",
         "GRAPH_BASE_URL": f"http://127.0.0.1:{simulator}",
+        "EVOLUTION_BASE_URL": f"http://127.0.0.1:{simulator}/evolution",
         "SIMULATOR_URL": f"http://127.0.0.1:{simulator}/",
         # The fast entrance; the same path on `web` would do as well.
         "SIMULATOR_CALLBACK_URL": f"http://127.0.0.1:{realtime}/api/v1/whatsapp/webhook",
@@ -156,6 +157,8 @@ def _environment(data: Path, web: int, realtime: int, simulator: int) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    if os.environ["EVOLUTION_BASE_URL"] == defaults["EVOLUTION_BASE_URL"]:
+        os.environ.setdefault("EVOLUTION_API_KEY", os.environ["SIMULATOR_EVOLUTION_KEY"])
 
 
 def _kept_secrets(file: Path) -> dict[str, str]:
@@ -166,6 +169,7 @@ def _kept_secrets(file: Path) -> dict[str, str]:
         "JWT_SIGNING_KEYS": lambda: secrets.token_urlsafe(48),
         "SIMULATOR_APP_SECRET": lambda: secrets.token_hex(16),
         "SIMULATOR_ACCESS_TOKEN": lambda: secrets.token_urlsafe(32),
+        "SIMULATOR_EVOLUTION_KEY": lambda: secrets.token_urlsafe(32),
         "SIMULATOR_VERIFY_TOKEN": lambda: secrets.token_urlsafe(16),
         "DEMO_PASSWORD": lambda: f"Aurora-{secrets.token_urlsafe(6)}-7",
     }

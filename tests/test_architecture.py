@@ -32,6 +32,7 @@ NOT_IN_ADMIN = {
     "conversations.ContactMerge": "shown on the contact's page",
     "conversations.CustomField": "has a page of its own",
     "conversations.DepartmentMember": "edited inside a department",
+    "conversations.QrLink": "holds a credential for seconds; the connect page shows it",
     "conversations.ContactIdentity": "shown inside a contact",
     "flows.ChatbotNumberLink": "edited inside a chatbot",
 }

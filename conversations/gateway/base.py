@@ -76,3 +76,18 @@ class Gateway(Protocol):
     async def mark_read(self, message_id: str, *, typing: bool = False) -> Outcome:
         """Mark a message of a person and all earlier ones as read; `typing` shows that somebody is writing."""
         ...
+
+
+class Closed:
+    """A gateway that refuses everything for one reason."""
+
+    def __init__(self, refusal: Refused) -> None:
+        self._refusal = refusal
+
+    async def send(self, message: Outgoing) -> Outcome:
+        """Refuse."""
+        return self._refusal
+
+    async def mark_read(self, message_id: str, *, typing: bool = False) -> Outcome:
+        """Refuse."""
+        return self._refusal

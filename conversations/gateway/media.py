@@ -10,15 +10,14 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import ipaddress
-import socket
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
 import aiohttp
 import orjson
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
+
+from pytake.infra import egress
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=240, sock_connect=10, sock_read=30)
 ANSWER_MAX: Final = 64 * 1024
@@ -57,32 +56,6 @@ class Fetched:
     declared_type: str
 
 
-class PublicResolver(AbstractResolver):
-    """Resolves names, and refuses those that lead into private networks."""
-
-    def __init__(self) -> None:
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of a host; raises MediaError if one is not public."""
-        found = await self._inner.resolve(host, port, family)
-        if not found or not all(_is_public(row["host"]) for row in found):
-            raise MediaError("private_address", host, is_final=True)
-        return found
-
-    async def close(self) -> None:
-        """Release what was opened."""
-        await self._inner.close()
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_global and not address.is_multicast
-
-
 def fetch(media_id: str, target: IO[bytes], *, source: Source) -> Fetched:
     """Write a media object to `target`; raises MediaError."""
     return asyncio.run(_fetch(media_id, target, source))
@@ -96,12 +69,16 @@ async def _fetch(media_id: str, target: IO[bytes], source: Source) -> Fetched:
         url = _checked(str(found.get("url") or ""), source)
         _refuse_above(_integer(found.get("file_size")), source.bytes_max)
         connector = (
-            None if url.origin() == URL(source.base_url).origin() else aiohttp.TCPConnector(resolver=PublicResolver())
+            None
+            if url.origin() == URL(source.base_url).origin()
+            else aiohttp.TCPConnector(resolver=egress.PublicResolver())
         )
         async with aiohttp.ClientSession(
             timeout=TIMEOUT, trust_env=False, headers=headers, connector=connector
         ) as session:
             size, digest = await _download(session, url, target, source.bytes_max)
+    except egress.EgressError as exc:
+        raise MediaError(exc.code, exc.host, is_final=True) from exc
     except (aiohttp.ClientError, TimeoutError, OSError) as exc:
         raise MediaError("no_answer", type(exc).__name__) from exc
     expected = _digest(found.get("sha256"))

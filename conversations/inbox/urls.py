@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from conversations.inbox import file_views, template_views, views
 from conversations.people import deeds, import_views, merge_views, setup_views
@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("media/<uuid:pk>/", file_views.media, name="media"),
     path("media/<uuid:pk>/again/", file_views.media_again, name="media-again"),
     path("contacts/<uuid:pk>/consent/", people_views.record_consent, name="contact-consent"),
+    path("numbers/", include("conversations.qr.urls")),
     path("<uuid:pk>/template/", template_views.template, name="template"),
     path("<uuid:pk>/read/", views.read, name="read"),
     path("<uuid:pk>/typing/", views.typing, name="typing"),

@@ -24,6 +24,7 @@ from conversations import numbers
 from conversations.gateway import media as gateway
 from conversations.media import kinds
 from conversations.models import MediaFile
+from conversations.qr import files
 from notifications import events
 from pytake.infra import tenancy
 from pytake.infra.crypto import DecryptionError
@@ -133,12 +134,18 @@ def _download(row: MediaFile, found: Claim) -> Stored:
     if row.attempts > ATTEMPTS_MAX:
         raise gateway.MediaError("too_often", is_final=True)
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as target:
-        fetched = gateway.fetch(row.provider_media_id, target, source=_source(row))
+        fetched = _fetched(row, target)
         target.seek(0)
         declared = row.declared_type or fetched.declared_type[:150]
         mime_type = kinds.sniff(target.read(kinds.HEAD), declared)
         store(found.key, target)
     return Stored(mime_type=mime_type, declared_type=declared, size=fetched.size, sha256=fetched.sha256)
+
+
+def _fetched(row: MediaFile, target: IO[bytes]) -> gateway.Fetched:
+    if row.number.is_qr:
+        return files.fetch(row.provider_media_id, target, number=row.number, bytes_max=settings.MEDIA_BYTES_MAX)
+    return gateway.fetch(row.provider_media_id, target, source=_source(row))
 
 
 def _source(row: MediaFile) -> gateway.Source:

@@ -10,6 +10,7 @@ from conversations.models.merges import ContactMatch, ContactMerge
 from conversations.models.messages import Message, MessageAttempt, MessageStatusEvent, UnhandledMessage
 from conversations.models.numbers import NumberEvent, WhatsAppNumber
 from conversations.models.people import Contact, ContactIdentity, ContactTag, CustomField, Tag
+from conversations.models.qr import QrLink
 from conversations.models.teams import Department, DepartmentMember, Queue
 from conversations.models.templates import TemplateSync, WhatsAppTemplate, WhatsAppTemplateEvent
 from conversations.models.threads import Conversation, ConversationEvent
@@ -37,6 +38,7 @@ __all__ = [
     "MessageAttempt",
     "MessageStatusEvent",
     "NumberEvent",
+    "QrLink",
     "Queue",
     "SendingLane",
     "SharedFile",

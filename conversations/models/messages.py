@@ -183,6 +183,12 @@ class Message(TenantRow):
             models.Index(
                 fields=["number", "-failed_at"], condition=Q(failed_at__isnull=False), name="conversations_failures"
             ),
+            # Sends through QR numbers that the provider has not acknowledged yet.
+            models.Index(
+                fields=["reconcile_until"],
+                condition=Q(dispatch_state="accepted", reconcile_until__isnull=False),
+                name="conversations_unacknowledged",
+            ),
             # The sweep: leases that ran out, unknown outcomes to settle.
             models.Index(
                 fields=["dispatch_state", "claimed_until"],

@@ -92,6 +92,14 @@ class WhatsAppNumber(TenantRow):
     app_secret_envelopes = models.JSONField(default=list, blank=True, editable=False)
     verify_token_envelope = models.TextField(blank=True, editable=False)
 
+    # Numbers paired by QR code: the session at a server that runs Evolution API.
+    evolution_instance_name = models.CharField(
+        _("instance"), max_length=80, null=True, blank=True, unique=True, editable=False
+    )
+    evolution_api_url = models.URLField(_("server"), max_length=255, blank=True, editable=False)
+    evolution_api_key_envelope = models.TextField(blank=True, editable=False)
+    evolution_webhook_key_envelope = models.TextField(blank=True, editable=False)
+
     default_chatbot = models.ForeignKey(
         "flows.Chatbot",
         on_delete=models.SET_NULL,
@@ -145,7 +153,13 @@ class WhatsAppNumber(TenantRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.display_name} (+{self.phone_number})"
+        # A number that waits for its first phone has no digits yet.
+        return f"{self.display_name} (+{self.phone_number})" if self.phone_number else self.display_name
+
+    @property
+    def is_qr(self) -> bool:
+        """Return whether it is paired by QR code."""
+        return self.connection_type == self.ConnectionType.QRCODE
 
 
 class NumberEvent(models.Model):

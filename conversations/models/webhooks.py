@@ -16,6 +16,8 @@ class WebhookEvent(models.Model):
     the body names none we know.
     """
 
+    EVOLUTION = "evolution"
+
     class State(models.TextChoices):
         """Where processing stands."""
 

@@ -36,6 +36,14 @@ def found(request: MemberRequest, pk: uuid.UUID) -> WhatsAppNumber:
     return number
 
 
+def official(request: MemberRequest, pk: uuid.UUID) -> WhatsAppNumber:
+    """Return a number of the Cloud API, which has credentials and a profile; raises Http404."""
+    number = found(request, pk)
+    if number.is_qr:
+        raise Http404
+    return number
+
+
 def page(
     request: MemberRequest, number: WhatsAppNumber, tab: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
@@ -43,7 +51,7 @@ def page(
     whole = {
         "number": number,
         "tab": tab,
-        "tabs": [(name, label) for name, label, code in TABS if request.user.can(code)],
+        "tabs": [(name, label) for name, label, code in TABS if request.user.can(code) and _has(number, name)],
         "can_manage": request.user.can("numbers.manage"),
         "risk_class": RISK_CLASSES[number.risk_level],
         "reason": state_reason(number),
@@ -53,6 +61,10 @@ def page(
     # Pages with credentials are not kept by browsers.
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _has(number: WhatsAppNumber, tab: str) -> bool:
+    return not (number.is_qr and tab in {"credentials", "profile"})
 
 
 def counted(amount: int, *, is_part: bool = False) -> str:

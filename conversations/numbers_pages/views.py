@@ -122,7 +122,7 @@ def settings_tab(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires("numbers.manage")
 def credentials_tab(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Show which credentials there are, never themselves; replace them when the form is posted."""
-    number, status = frame.found(request, pk), 200
+    number, status = frame.official(request, pk), 200
     form = CredentialsForm()
     if request.method == "POST":
         status, form = 422, CredentialsForm(request.POST)
@@ -176,7 +176,7 @@ def _masked(number: WhatsAppNumber, name: str) -> str:
 @require_POST
 def show_verify_token(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Show the word for the handshake, to be typed at Meta; written down who looked."""
-    number = frame.found(request, pk)
+    number = frame.official(request, pk)
     try:
         token = numbers.verify_token(number)
     except DecryptionError:
@@ -190,7 +190,7 @@ def show_verify_token(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def test_credentials(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask WhatsApp whether the stored credentials work."""
-    number = frame.found(request, pk)
+    number = frame.official(request, pk)
     try:
         registration.test(number, now=timezone.now())
     except DomainError as exc:
@@ -204,7 +204,7 @@ def test_credentials(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def set_up_webhook(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Have WhatsApp send this account's webhooks here; it verifies the address at once."""
-    number = frame.found(request, pk)
+    number = frame.official(request, pk)
     try:
         line = proofs.management(numbers.access_token(number))
         token = numbers.verify_token(number)
@@ -222,7 +222,7 @@ def set_up_webhook(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 @requires("numbers.manage")
 def profile_tab(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Show the business page in WhatsApp, read just now; write it when the form is posted."""
-    number, status, problem = frame.found(request, pk), 200, ""
+    number, status, problem = frame.official(request, pk), 200, ""
     if request.method == "POST":
         status, form = 422, ProfileForm(request.POST)
         if form.is_valid():
@@ -274,6 +274,8 @@ def disconnect(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
 def reconnect(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """Take it up again once its credentials have proven to work."""
     number = frame.found(request, pk)
+    if number.is_qr:
+        return redirect("inbox:qr-connect", pk=pk)
     try:
         registration.reconnect(number, by=request.user, now=timezone.now())
     except DomainError as exc:

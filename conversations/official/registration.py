@@ -15,6 +15,7 @@ from conversations.models import NumberEvent, WhatsAppNumber
 from conversations.number_line import Happening
 from conversations.official import proofs
 from conversations.official.proofs import Claim, Proof, UnprovenError
+from conversations.qr import links
 from pytake.accounts import audit, plans
 from pytake.accounts.models import Organization, User
 from pytake.core.errors import ConflictError
@@ -140,6 +141,9 @@ def test(number: WhatsAppNumber, *, now: datetime) -> Proof:
 
 
 def _prove_again(number: WhatsAppNumber, *, token: str = "", app_secret: str = "") -> Proof:
+    if number.is_qr:
+        # The key of its server is for that server alone.
+        raise ConflictError(_("Numbers connected by QR code have no credentials at WhatsApp."))
     return proofs.prove(
         Claim(
             phone_number_id=number.phone_number_id or "",
@@ -215,12 +219,15 @@ def edit(number: WhatsAppNumber, changes: Mapping[str, Any], *, by: User, now: d
 
 def disconnect(number: WhatsAppNumber, *, by: User, now: datetime) -> None:
     """Stop sending and receiving; conversations, secrets and settings stay for a return."""
+    if number.is_qr:
+        links.disconnect(number, by=by, now=now)
+        return
     _switch(number, active=False, status=_S.DISCONNECTED, by=by, now=now, what="disconnected")
 
 
 def reconnect(number: WhatsAppNumber, *, by: User, now: datetime) -> None:
     """Take the number up again after its credentials have proven to work. Raises UnprovenError, ProviderError."""
-    if not number.phone_number_id:
+    if not number.phone_number_id and not number.is_qr:
         text = _("The number was connected elsewhere meanwhile. Register it anew with its present credentials.")
         raise ConflictError(text)
     try:
@@ -243,12 +250,19 @@ def _switch(number: WhatsAppNumber, *, active: bool, status: str, by: User, now:
     number_line.record([_happening(number, what, by, now)], now=now)
 
 
-@transaction.atomic
 def remove(number: WhatsAppNumber, *, by: User, now: datetime) -> None:
     """Delete softly: conversations stay readable; ids and secrets go, so that the number may be registered again."""
+    if number.is_qr:
+        links.forget_session(number)
+    _remove(number, by=by, now=now)
+
+
+@transaction.atomic
+def _remove(number: WhatsAppNumber, *, by: User, now: datetime) -> None:
     number.deleted_at, number.is_active, number.status = now, False, _S.DISCONNECTED
     number.phone_number_id, number.verified_at, number.is_fallback = None, None, False
     number.access_token_envelope, number.app_secret_envelopes, number.verify_token_envelope = "", [], ""
+    number.evolution_api_key_envelope = number.evolution_webhook_key_envelope = ""
     number.save()
     numbers.forget()
     audit.record(action="number.deleted", entity=number, by=by, changes={"display_name": number.display_name})

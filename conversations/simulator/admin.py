@@ -230,6 +230,29 @@ async def _template_event(host: Host, request: web.BaseRequest, object_id: str) 
     return reply({"ok": True})
 
 
+async def _evolution(host: Host, request: web.BaseRequest) -> web.Response:
+    """List instances; pair one (`pair`), or let it lose its connection (`disconnect`: a code)."""
+    evolution = host.sim.evolution
+    if request.method == "POST":
+        data = await body_of(request)
+        instance = evolution.instances.get(str(data.get("instance")))
+        if instance is None:
+            raise ConfigError("instance: no such instance")
+        if data.get("pair"):
+            evolution.pair(instance, digits=str(data.get("phone", "")), name=str(data.get("name", "")))
+        if data.get("disconnect"):
+            evolution.disconnect(instance, int(data["disconnect"]))
+    rows = [
+        {"name": row.name, "state": row.state, "owner": row.owner, "number": row.number_id, "qr": row.qr}
+        for row in evolution.instances.values()
+    ]
+    posts = [
+        {"event": post.name, "state": post.state, "attempts": post.attempts, "body": decode(post.body)}
+        for post in list(evolution.posts.log)[-_number(request, "limit", 100) :]
+    ]
+    return reply({"data": rows, "posts": posts})
+
+
 Page = Callable[[Host, web.BaseRequest], Awaitable[web.Response]]
 PAGES: Final[dict[str, tuple[tuple[str, ...], Page]]] = {
     "reset": (("POST",), _reset),
@@ -242,6 +265,7 @@ PAGES: Final[dict[str, tuple[tuple[str, ...], Page]]] = {
     "requests": (("GET",), _requests),
     "webhooks": (("GET", "POST"), _webhooks),
     "metrics": (("GET",), _metrics),
+    "evolution": (("GET", "POST"), _evolution),
 }
 EVENTS: Final = {"accounts": _account_event, "templates": _template_event}
 

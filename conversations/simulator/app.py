@@ -17,6 +17,7 @@ from conversations.simulator.call import answer
 from conversations.simulator.config import Config, Json, as_json, merge
 from conversations.simulator.config import read as read_config
 from conversations.simulator.errors import GraphError
+from conversations.simulator.evolution import routes as evolution
 from conversations.simulator.simulator import Simulator, build
 
 log = logging.getLogger("simulator")
@@ -75,6 +76,8 @@ class SimulatorServer:
             return await self._graph(request, path)
         if path.startswith("/_sim/"):
             return await self._admin(request, path)
+        if path.startswith("/evolution/") or path == "/evolution":
+            return await self._evolution(request, path)
         if path in {"/", "/phone", "/phone/"}:
             return phone.page()
         if path.startswith("/static/"):
@@ -90,6 +93,14 @@ class SimulatorServer:
         if parts[0] == "phone" and len(parts) == 2:
             return await phone.answer(self.sim, request, parts[1])
         return await admin.answer(self, request, parts)
+
+    async def _evolution(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        sim = self.sim
+        sim.metrics.requests += 1
+        response = await evolution.answer(sim, request, path.removeprefix("/evolution").strip("/").split("/"))
+        at = sim.clock.now()
+        sim.requests.append({"at": at, "method": request.method, "path": path, "status": response.status, "code": 0})
+        return response
 
     async def _graph(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         sim = self.sim

@@ -103,6 +103,26 @@ class Limits:
 
 
 @dataclass(slots=True, kw_only=True)
+class Evolution:
+    """How the simulated Evolution API behaves; the shares (0 to 1) say how often something goes wrong."""
+
+    api_key: str = "simulator-evolution-key"
+    qr_lifetime_s: float = 30.0
+    qr_limit: int = 30
+    # What becomes of webhooks; they are retried until 200, and not at all after 400, 401, 403, 404 and 422.
+    retry_s: list[float] = field(default_factory=lambda: [1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0])
+    lost: float = 0.0
+    duplicate: float = 0.0
+    shuffle_s: float = 0.0
+    # People who are shown by their LID: with the phone beside it, or (on their own wish) without.
+    lid: float = 0.0
+    # Accepted, and never heard of again.
+    pending: float = 0.0
+    # Own sends come back as messages too.
+    echo: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
 class Behaviour:
     """Everything that may be changed while the simulator runs."""
 
@@ -111,6 +131,7 @@ class Behaviour:
     webhooks: Webhooks = field(default_factory=Webhooks)
     disorder: Disorder = field(default_factory=Disorder)
     limits: Limits = field(default_factory=Limits)
+    evolution: Evolution = field(default_factory=Evolution)
     template_review_s: float = 5.0
     # Templates whose name begins so are rejected.
     template_reject_prefix: str = "recusar_"
@@ -230,3 +251,5 @@ def _apply_environment(config: Config, environment: Mapping[str, str]) -> None:
             config.apps[0][key] = environment[variable]
     if config.tokens and environment.get("SIMULATOR_ACCESS_TOKEN"):
         config.tokens[0]["token"] = environment["SIMULATOR_ACCESS_TOKEN"]
+    if environment.get("SIMULATOR_EVOLUTION_KEY"):
+        config.behaviour.evolution.api_key = environment["SIMULATOR_EVOLUTION_KEY"]

@@ -17,7 +17,9 @@ BEFORE: Final = frozenset(
     {"latency", "http", "error", "reset_before", "html_502", "hang", "token_revoked", "number_state", "webhook_outage"}
 )
 # … and these after it, so that the message exists although the answer says otherwise.
-AFTER: Final = frozenset({"reset_after", "error_after", "garbage_200", "slow_body", "async_error", "early_status"})
+AFTER: Final = frozenset(
+    {"reset_after", "error_after", "garbage_200", "slow_body", "async_error", "early_status", "pending"}
+)
 ACTIONS: Final = BEFORE | AFTER
 MATCHERS: Final = frozenset({"endpoint", "phone_id", "to", "template", "type", "callback", "nth", "p", "from", "until"})
 

@@ -25,7 +25,8 @@ MAX_PER_TICK: Final = 500
 def receive(sim: Simulator, user: User, number: Number, content: Json) -> str:
     """Let a person write `content` (type, its object, optionally context, referral…); return the message id."""
     now = sim.clock.now()
-    wamid = str(content.get("id") or sim.world.wamid())
+    fresh = sim.evolution.message_id("3A") if number.instance else sim.world.wamid()
+    wamid = str(content.get("id") or fresh)
     kind = str(content.get("type", "text"))
     item: Json = {}
     if user.shown_phone:
@@ -40,7 +41,10 @@ def receive(sim: Simulator, user: User, number: Number, content: Json) -> str:
     update = _update(sim, user, number, item)
     if user.page:
         _show(sim, user, number, item, update, now)
-    sim.publish(update)
+    if number.instance:
+        sim.evolution.tell_message(number, user, update)
+    else:
+        sim.publish(update)
     return wamid
 
 

@@ -74,6 +74,8 @@ def _suffixed(steps: list[Step], suffix: str) -> list[Step]:
             return [step for pair in whole for step in (pair, (0.0, pair[1], 0))]
         case "004":
             return [(0.2, "read", 0), (0.2, "delivered", 0), (0.2, "sent", 0)]
+        case "007":
+            return []
         case "006":
             return [whole[0], (LATE_FAILURE_S, "failed", LATE_FAILURE_CODE)]
         case "":
@@ -106,23 +108,29 @@ def happen(sim: Simulator, sent: Sent, status: str, code: int = 0) -> None:
     number = sim.world.numbers.get(sent.number_id)
     if number is None:
         return
-    item = status_item(sim, sent, number, status, code, now)
-    contact = None if code else contact_block(sim, sent.user, number, with_username=status != "sent")
-    sim.publish(
-        Update(
-            waba_id=sent.waba_id,
-            kind="statuses",
-            item=item,
-            number_id=number.id,
-            display=number.display,
-            contact=contact,
-        )
-    )
+    if number.instance:
+        sim.evolution.tell_status(number, sent, status)
+    else:
+        _publish(sim, sent, number, status, code, now)
     # Reactions are never reported as delivered.
     if sent.user.page and status in {"sent" if sent.kind == "reaction" else "delivered", "failed"}:
         _show(sim, sent, code, now)
     if sent.user.persona and status in {"delivered", "read"} and not _seen_before(sent):
         personas.react(sim, sent, number)
+
+
+def _publish(sim: Simulator, sent: Sent, number: Number, status: str, code: int, now: float) -> None:
+    contact = None if code else contact_block(sim, sent.user, number, with_username=status != "sent")
+    sim.publish(
+        Update(
+            waba_id=sent.waba_id,
+            kind="statuses",
+            item=status_item(sim, sent, number, status, code, now),
+            number_id=number.id,
+            display=number.display,
+            contact=contact,
+        )
+    )
 
 
 def _seen_before(sent: Sent) -> bool:

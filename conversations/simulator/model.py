@@ -59,6 +59,8 @@ class Waba:
     # When templates were created in the last hour, when management was called.
     creations: list[float] = field(default_factory=list)
     calls: list[float] = field(default_factory=list)
+    # Numbers that are paired by QR code belong to no account; this stands for it inside of the simulator.
+    is_meta: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Number:
     id: str
     waba: str
     display: str
+    # Name of the Evolution instance that it is paired with; empty for numbers of the Cloud API.
+    instance: str = ""
     verified_name: str = "Empresa"
     level: str = "STANDARD"
     # CONNECTED, or what refuses sends: DISCONNECTED, PENDING, BANNED, RESTRICTED, MAINTENANCE, UNPAID.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -54,18 +55,19 @@ async def answer(sim: Simulator, request: web.BaseRequest, action: str) -> web.S
             return await _events(sim, request)
         if request.method == "GET" and action in VIEWS:
             return VIEWS[action](sim, request)
-        if request.method == "POST":
-            data = await body_of(request)
-            match action:
-                case "people":
-                    return reply(_shown(sim, _added(sim, data)), 201)
-                case "say":
-                    return _say(sim, data)
-                case "read":
-                    return reply({"read": lifecycle.read_by_page(sim, _user(sim, data), _number(sim, data).id)})
+        if request.method == "POST" and action in POSTS:
+            return POSTS[action](sim, await body_of(request))
     except (ConfigError, KeyError, ValueError, TypeError) as exc:
         return reply({"error": str(exc)}, 400)
     return reply({"error": "no such page"}, 404)
+
+
+def _add(sim: Simulator, data: Json) -> web.Response:
+    return reply(_shown(sim, _added(sim, data)), 201)
+
+
+def _read(sim: Simulator, data: Json) -> web.Response:
+    return reply({"read": lifecycle.read_by_page(sim, _user(sim, data), _number(sim, data).id)})
 
 
 def _user(sim: Simulator, data: Json) -> User:
@@ -89,7 +91,21 @@ def _people(sim: Simulator, _request: web.BaseRequest) -> web.Response:
         for number in sim.world.numbers.values()
     ]
     people = [_shown(sim, user) for user in sim.world.users.values() if user.page]
-    return reply({"businesses": businesses, "people": people})
+    codes = [
+        {"name": row.name, "phone": row.digits, "pairing": row.qr.get("pairingCode")}
+        for row in sim.evolution.instances.values()
+        if row.state == "connecting" and row.qr
+    ]
+    return reply({"businesses": businesses, "people": people, "codes": codes})
+
+
+def _pair(sim: Simulator, data: Json) -> web.Response:
+    """Scan the QR code of an instance with the phone of a shop."""
+    instance = sim.evolution.instances.get(str(data.get("instance")))
+    if instance is None:
+        raise ConfigError("Este código não vale mais.")
+    number = sim.evolution.pair(instance)
+    return reply({"id": number.id, "display": number.display}, 201)
 
 
 def _shown(sim: Simulator, user: User) -> Json:
@@ -141,6 +157,14 @@ def _say(sim: Simulator, data: Json) -> web.Response:
         content["context"] = {"from": number.display, "id": str(quoted)}
     wamid = inbound.receive(sim, user, number, inbound.with_media(sim, number, content))
     return reply({"id": wamid}, 201)
+
+
+POSTS: Final[dict[str, Callable[[Simulator, Json], web.Response]]] = {
+    "people": _add,
+    "say": _say,
+    "read": _read,
+    "pair": _pair,
+}
 
 
 def _typed(data: Json) -> Json:

@@ -12,6 +12,7 @@ from conversations.simulator.chats import Chats
 from conversations.simulator.clock import Clock, Scheduler
 from conversations.simulator.config import Behaviour, Config, Json
 from conversations.simulator.dispatcher import Dispatcher
+from conversations.simulator.evolution.instances import Evolution
 from conversations.simulator.faults import Faults, Magic
 from conversations.simulator.ledger import Ledger
 from conversations.simulator.limits import Limiter
@@ -67,6 +68,7 @@ class Simulator:
     faults: Faults
     magic: Magic
     chats: Chats
+    evolution: Evolution
     metrics: Metrics
     requests: deque[Json]
     # Ids of inbound messages by person, so that read receipts can be checked.
@@ -113,6 +115,7 @@ class Simulator:
         """Stop timers, deliveries and open pages."""
         self.scheduler.close()
         self.chats.close()
+        await self.evolution.close()
         for job in self.jobs:
             job["state"] = "stopped"
         await self.dispatcher.close()
@@ -135,6 +138,7 @@ def build(config: Config, *, ledger_path: Path | None = None) -> Simulator:
         faults=Faults(),
         magic=Magic(),
         chats=Chats(),
+        evolution=Evolution(behaviour=config.behaviour, scheduler=scheduler, world=world),
         metrics=Metrics(),
         requests=deque(maxlen=KEPT_REQUESTS),
         inbound={},

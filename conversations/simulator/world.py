@@ -171,7 +171,8 @@ class World:
 
     def may_see(self, token: Token, waba_id: str) -> bool:
         """Say whether a token reaches an account."""
-        return token.wabas is None or waba_id in token.wabas
+        waba = self.wabas.get(waba_id)
+        return (waba is None or waba.is_meta) and (token.wabas is None or waba_id in token.wabas)
 
     def number_of(self, text: Any) -> Number | None:
         """Return the number by id or display digits; the first one if nothing is named."""

@@ -26,3 +26,5 @@ class AccountsConfig(AppConfig):
         crypto.register_envelopes("accounts.Secret", "encrypted_value")
         crypto.register_envelopes("conversations.WhatsAppNumber", "access_token_envelope", "verify_token_envelope")
         crypto.register_envelopes("conversations.WhatsAppNumber", "app_secret_envelopes")
+        evolution = ("evolution_api_key_envelope", "evolution_webhook_key_envelope")
+        crypto.register_envelopes("conversations.WhatsAppNumber", *evolution)

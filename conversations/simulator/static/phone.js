@@ -96,6 +96,45 @@ async function refreshPeople() {
   state.people = data.people;
   state.businesses = data.businesses;
   drawPeople();
+  drawCodes(data.codes ?? []);
+}
+
+async function lookForCodes() {
+  const data = await call("people");
+  drawCodes(data.codes);
+  if (data.businesses.length === state.businesses.length) return;
+  state.businesses = data.businesses;
+  if (!data.businesses.some((item) => item.id === state.number)) {
+    state.number = data.businesses[0]?.id ?? "";
+    await load();
+  }
+  drawHeads();
+}
+
+function drawCodes(codes) {
+  const shown = JSON.stringify(codes);
+  if (byId("codes").dataset.shown === shown) return;
+  byId("codes").dataset.shown = shown;
+  byId("codes").hidden = !codes.length;
+  byId("codes-list").replaceChildren(...codes.map((code) => {
+    const scan = element("button", { type: "button", className: "button", textContent: "Escanear o QR code", dataset: { testid: "scan" } });
+    scan.addEventListener("click", () => pair(code.name, scan));
+    return element("div", { className: "code" }, element("span", { textContent: code.pairing ? `${code.name} · ${code.pairing}` : code.name }), scan);
+  }));
+}
+
+async function pair(instance, button) {
+  button.disabled = true;
+  try {
+    const { id } = await call("pair", { body: { instance } });
+    await refreshPeople();
+    state.number = id;
+    drawHeads();
+    await load();
+  } catch {
+    button.disabled = false;
+    await refreshPeople();
+  }
 }
 
 function listen() {
@@ -268,6 +307,8 @@ async function begin() {
   await refreshPeople();
   drawHeads();
   listen();
+  // Codes to scan come and go without anybody being written to.
+  setInterval(() => document.visibilityState === "visible" && lookForCodes().catch(() => {}), 3000);
 }
 
 begin();

@@ -71,18 +71,20 @@ def test_no_second_sees_more_than_the_number_may_send_and_little_is_wasted(
     assert took <= 3 / (0.6 if limit < 10 else 0.9)
 
 
-def test_a_provider_may_have_rates_of_its_own(number: WhatsAppNumber, claimed: Make, clock: Clock) -> None:
+def test_a_provider_may_have_rates_of_its_own(
+    number: WhatsAppNumber, claimed: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     qr = limited(number, connection_type="qrcode")
 
     def slowly(row: WhatsAppNumber, now: datetime, patience_s: float) -> list[Bucket]:
         return [Bucket(f"number:{row.pk}:warmup", per=2, seconds=60, burst=2)]
 
-    sending_limits.BY_CONNECTION["qrcode"] = slowly
-    try:
-        assert sending_limits.room(qr, now=clock.now, most=500).count == 2
-        verdicts = sending_limits.judge(qr, [claimed(content=TEXT) for _ in range(3)], now=clock.now)
-    finally:
-        del sending_limits.BY_CONNECTION["qrcode"]
+    rates = sending_limits.Rates(of_number=slowly, of_messages=None, most=100)
+    monkeypatch.setitem(sending_limits.BY_CONNECTION, "qrcode", rates)
+
+    assert sending_limits.room(qr, now=clock.now, most=500).count == 2
+    verdicts = sending_limits.judge(qr, [claimed(content=TEXT) for _ in range(3)], now=clock.now)
+
     assert [sending_limits.kind_of(verdict.by) for verdict in verdicts] == ["", "", "warmup"]
 
 

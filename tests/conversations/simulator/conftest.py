@@ -81,7 +81,7 @@ class World:
         whole = {"messaging_product": "whatsapp", "to": to, **content}
         return await self.call("POST", f"/v25.0/{number}/messages", json=whole)
 
-    async def sim(self, page: str, **data: Any) -> Any:
+    async def sim(self, page: str, /, **data: Any) -> Any:
         """Call the admin API: GET without data, POST with it."""
         status, answer = await self.call("POST" if data else "GET", f"/_sim/{page}", token=None, json=data or None)
         assert status < 300, answer

@@ -1,0 +1,1 @@
+"""Numbers paired by QR code (Evolution API): linking, receiving, pacing, watching."""
