@@ -131,6 +131,8 @@ class _Sending:
         self._delays = delays
         self._gate = asyncio.Semaphore(in_flight)
         self._began = asyncio.get_running_loop().time()
+        # When the last paced message left, and when it was meant to.
+        self._left_at, self._left_delay = self._began, 0.0
         self._failures = 0
         self._is_stopped = False
 
@@ -148,7 +150,7 @@ class _Sending:
 
     async def _one(self, message: Claimed) -> Outcome:
         if delay := self._delays.get(message.id):
-            await asyncio.sleep(self._began + delay - asyncio.get_running_loop().time())
+            await self._wait(delay)
         async with self._gate:
             if self._is_stopped:
                 return NotSent(code=STOPPED, detail="", wait_s=STOPPED_S, throttled=True)
@@ -163,6 +165,16 @@ class _Sending:
             )
         self._watch(outcome)
         return outcome
+
+    async def _wait(self, delay: float) -> None:
+        """Wait for the instant of a message. One that left late moves those behind it: after a stall none catch up."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._began + delay - loop.time())
+        now = loop.time()
+        leaves = max(now, self._left_at + max(delay - self._left_delay, 0.0))
+        self._left_at, self._left_delay = leaves, delay
+        if leaves > now:
+            await asyncio.sleep(leaves - now)
 
     def _watch(self, outcome: Outcome) -> None:
         """Stop after a refusal of the account, or when nothing is answered any more."""

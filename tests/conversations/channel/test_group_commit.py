@@ -208,7 +208,7 @@ def test_a_line_that_goes_dead_is_503_in_time_and_left_for_another(number: Whats
         connection.settings_dict["PORT"] = there
 
     assert (first, second, third) == (200, 503, 200)
-    assert took < 2.0
+    assert took < 10.0  # not for as long as TCP would try
     assert stored() == {body(1), body(3)}
 
 
